@@ -1,0 +1,38 @@
+package lab
+
+import (
+	"os"
+	"strings"
+
+	"github.com/ibctl/ibctl/internal/lab/depot"
+)
+
+// The environment variables of the lab. depot.EnvKernels is one more.
+const (
+	EnvLab    = "IBCTL_LAB"        // "off": lab tests are skipped, and say so
+	EnvKernel = "IBCTL_LAB_KERNEL" // kernel series to use, comma-separated; all
+	EnvAccel  = "IBCTL_LAB_ACCEL"  // QEMU's accelerator; tcg
+	envGuest  = "IBCTL_LAB_GUEST"  // set inside a VM: the kernel series
+)
+
+// Off tells whether the user has switched the lab off.
+func Off() bool { return os.Getenv(EnvLab) == "off" }
+
+// Inside returns the kernel series of the lab VM that this process runs in, and false elsewhere.
+func Inside() (depot.Series, bool) {
+	s := os.Getenv(envGuest)
+	return depot.Series(s), s != ""
+}
+
+// environment is the environment of a command in the guest. The host's is not for it: it speaks of services that aren't there.
+func (c Config) environment(k depot.Kernel) []string {
+	path := append(append([]string{}, c.Path...), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+	env := []string{
+		"PATH=" + strings.Join(path, ":"),
+		"HOME=/root",
+		"LANG=C.UTF-8",
+		"TERM=" + os.Getenv("TERM"),
+		envGuest + "=" + string(k.Series),
+	}
+	return append(env, c.Env...)
+}

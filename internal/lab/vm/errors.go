@@ -1,0 +1,51 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Reasons why a run ends without an exit status. A Stopped error wraps one of them, or the context's error.
+var (
+	ErrBoot    = errors.New("the guest did not come up in time")
+	ErrTimeout = errors.New("the run took too long")
+	ErrSilence = errors.New("the command printed nothing for too long")
+	ErrDied    = errors.New("the guest went down before the command ended")
+	ErrGuest   = errors.New("the guest could not run the command")
+)
+
+// Stopped is the error of a run whose guest was stopped, or stopped by itself, before the command had ended.
+type Stopped struct {
+	Reason  error
+	Detail  string // particulars; may be empty
+	Release string // of the kernel
+	Console []byte // the whole log
+}
+
+// consoleTail is how many of the console's last lines an error quotes.
+const consoleTail = 60
+
+func (e *Stopped) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "lab: kernel %s: %v", e.Release, e.Reason)
+	if e.Detail != "" {
+		fmt.Fprintf(&b, ": %s", e.Detail)
+	}
+	if len(e.Console) == 0 {
+		b.WriteString("\n  the console is empty")
+		return b.String()
+	}
+	b.WriteString("\n  last lines of the console:")
+	for _, line := range lastLines(string(e.Console), consoleTail) {
+		b.WriteString("\n  | " + line)
+	}
+	return b.String()
+}
+
+func (e *Stopped) Unwrap() error { return e.Reason }
+
+func lastLines(text string, n int) []string {
+	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r", ""), "\n"), "\n")
+	return lines[max(0, len(lines)-n):]
+}
