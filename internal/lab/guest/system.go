@@ -2,13 +2,20 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// prepareSystem does the rest of what an init does: a name, and a loopback interface that is up.
+// prepareSystem does the rest of what an init does: a name, and a loopback interface that is up. There is no duplicate address
+// detection in the lab: an address is to be usable as soon as it is there.
 func prepareSystem() error {
+	for _, conf := range []string{"all", "default"} {
+		if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+conf+"/accept_dad", []byte("0"), 0o644); err != nil {
+			return err
+		}
+	}
 	if err := unix.Sethostname([]byte("lab")); err != nil {
 		return fmt.Errorf("hostname: %w", err)
 	}

@@ -1,0 +1,210 @@
+package lab
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ibctl/ibctl/internal/lab/depot"
+	"github.com/ibctl/ibctl/internal/lab/vm"
+)
+
+// Suite is what the tests of a package need in the guest beyond the lab itself.
+type Suite struct {
+	Programs map[string]string // programs to build before the boot: name in the guest's PATH → import path
+	NewRDMA  bool              // an rdma(8) of iproute2 6.15 or later; NewRDMA() has its name
+	Silence  time.Duration     // longest pause between two lines of the tests' output; 5 minutes
+}
+
+// Main is for TestMain: os.Exit(lab.Main(m, lab.Suite{})).
+//
+// Inside a VM it runs the tests. Outside it boots each kernel in turn and runs this very test binary there, with the same flags and
+// in the same directory, and returns 1 if any of them failed. Names of tests in the output get the kernel's series in front,
+// as if they were its subtests; -run and the like know nothing of it, IBCTL_LAB_KERNEL chooses.
+//
+// With -timeout, which covers all kernels together, the tests in the guest get what is left of it, less a minute: time enough for
+// the testing package to say which test hangs. Files that flags such as -coverprofile name are written in the guest, and lost.
+func Main(m *testing.M, s Suite) int {
+	if _, inside := Inside(); inside {
+		return m.Run()
+	}
+	flag.Parse()
+	if Off() {
+		fmt.Printf("lab: %s=off: the lab's tests are SKIPPED\n", EnvLab)
+		return 0
+	}
+	if listing() {
+		return m.Run()
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
+	defer cancel()
+	ok, err := s.run(ctx)
+	if err != nil {
+		fmt.Println(err)
+	}
+	if err != nil || !ok {
+		fmt.Println("FAIL")
+		return 1
+	}
+	fmt.Println("PASS")
+	return 0
+}
+
+// listing tells whether the tests are only to be named, or none is wanted: neither is worth a boot.
+func listing() bool {
+	if flagValue("test.list") != "" {
+		return true
+	}
+	wanted := flagValue("test.run")
+	if wanted == "" || flagValue("test.bench") != "" {
+		return false
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return false
+	}
+	top, _, _ := strings.Cut(wanted, "/")
+	out, err := exec.Command(self, "-test.list="+top).Output()
+	return err == nil && len(out) == 0
+}
+
+func flagValue(name string) string {
+	if f := flag.Lookup(name); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
+
+// run runs the tests on every kernel and tells whether all have passed.
+func (s Suite) run(ctx context.Context) (bool, error) {
+	deadline := testDeadline(time.Now())
+	series, err := depot.ParseSeries(os.Getenv(EnvKernel))
+	if err != nil {
+		return false, err
+	}
+	conf, cleanup, err := s.prepare(ctx)
+	defer cleanup()
+	if err != nil {
+		return false, err
+	}
+	passed := true
+	for _, k := range series {
+		ok, err := runTests(ctx, conf, k, time.Until(deadline))
+		if err != nil {
+			fmt.Println(err)
+		}
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("lab: interrupted: %w", context.Cause(ctx))
+		}
+		passed = passed && ok && err == nil
+	}
+	return passed, nil
+}
+
+// prepare builds what is to be found in the guest.
+func (s Suite) prepare(ctx context.Context) (conf Config, cleanup func(), err error) {
+	bin, err := os.MkdirTemp("", "ibctl-lab-bin-")
+	if err != nil {
+		return conf, func() {}, err
+	}
+	cleanup = func() { os.RemoveAll(bin) }
+	for _, name := range slices.Sorted(maps.Keys(s.Programs)) {
+		if err := goBuild(ctx, filepath.Join(bin, name), s.Programs[name]); err != nil {
+			return conf, cleanup, err
+		}
+	}
+	conf = Config{Path: []string{bin}, Silence: s.Silence, Log: os.Stdout}
+	setDefault(&conf.Silence, 5*time.Minute)
+	if s.NewRDMA {
+		d, err := depot.Open(os.Stdout)
+		if err != nil {
+			return conf, cleanup, err
+		}
+		rdma, err := d.RDMA(ctx)
+		if err != nil {
+			return conf, cleanup, err
+		}
+		conf.Env = append(conf.Env, envRDMA+"="+rdma)
+	}
+	return conf, cleanup, nil
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = value
+	}
+}
+
+// testDeadline is when the go command would lose its patience with this binary.
+func testDeadline(start time.Time) time.Time {
+	d, err := time.ParseDuration(flagValue("test.timeout"))
+	if err != nil || d <= 0 {
+		return start.Add(24 * time.Hour)
+	}
+	return start.Add(d)
+}
+
+// guard is what the guest's tests get less than the VM, for them to end in order and say why.
+const guard = time.Minute
+
+func runTests(ctx context.Context, conf Config, k depot.Series, left time.Duration) (bool, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return false, err
+	}
+	if left < 2*guard {
+		return false, fmt.Errorf("lab: kernel %s: only %v left of -timeout", k, left.Round(time.Second))
+	}
+	verbose := testing.Verbose()
+	out := newLineWriter(os.Stdout, func(line string) (string, bool) { return underKernel(string(k), line, verbose) })
+	conf.Kernel, conf.Timeout = k, left-guard/2
+	conf.Command = append([]string{self}, guestFlags(os.Args[1:], left-guard)...)
+	conf.Stdout, conf.Stderr = out, io.Writer(os.Stdout)
+	r, err := Run(ctx, conf)
+	out.flush()
+	if err != nil {
+		return false, err
+	}
+	report(k, r)
+	return r.Status == 0, nil
+}
+
+func report(k depot.Series, r vm.Result) {
+	verdict := "passed"
+	if r.Status != 0 {
+		verdict = fmt.Sprintf("FAILED with status %d %s", r.Status, r.Signal)
+	}
+	fmt.Printf("lab: kernel %s (%s): %s in %.1fs, of which %.1fs to boot\n", k, r.Release, verdict, r.Total.Seconds(), r.Booted.Seconds())
+}
+
+// guestFlags returns the flags for the test binary in the guest. It is always verbose: what it prints shows that it is alive.
+func guestFlags(args []string, timeout time.Duration) []string {
+	var out []string
+	for _, arg := range args {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		switch name {
+		case "test.timeout", "test.testlogfile", "test.coverprofile", "test.gocoverdir":
+		case "test.v":
+			if arg == "-test.v=test2json" {
+				out = append(out, arg)
+			}
+		default:
+			out = append(out, arg)
+		}
+	}
+	if !slices.Contains(out, "-test.v=test2json") {
+		out = append([]string{"-test.v"}, out...)
+	}
+	return append([]string{"-test.timeout=" + timeout.String()}, out...)
+}
