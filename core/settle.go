@@ -1,0 +1,98 @@
+package core
+
+import (
+	"context"
+	"slices"
+)
+
+// step is one call of one client.
+type step int
+
+const (
+	stepNone step = iota
+	stepRemove
+	stepAdd
+	stepTell
+)
+
+// settle makes calls until d needs none. The caller has d's turn.
+//
+// Whoever clears a mark, adds a client or notes a change does so first and
+// takes the turn then, so what settle saw too early is seen by the next.
+func (r *Registry) settle(ctx context.Context, d *device) {
+	for {
+		switch a, step := r.next(d); step {
+		case stepRemove:
+			r.remove(ctx, a)
+		case stepAdd:
+			r.add(ctx, a)
+		case stepTell:
+			r.tell(ctx, a)
+		case stepNone:
+			return
+		}
+	}
+}
+
+// settleAndYield settles d and gives up the turn, which the caller has.
+func (r *Registry) settleAndYield(ctx context.Context, d *device) {
+	defer d.yield()
+	r.settle(ctx, d)
+}
+
+// next decides what d needs most: clients off it, last one first, if it is
+// leaving or they are; clients onto it, first one first; then news. It notes
+// the decision before anybody is called, so that all who look see it. The
+// caller has d's turn.
+func (r *Registry) next(d *device) (*attachment, step) {
+	leaving := r.deviceLeaving(d)
+
+	r.clientsMu.Lock()
+	defer r.clientsMu.Unlock()
+	for _, a := range slices.Backward(d.attached) {
+		if leaving || a.client.leaving() {
+			a.enter(AttachRemoving)
+			return a, stepRemove
+		}
+	}
+	if leaving {
+		return nil, stepNone
+	}
+	if c := r.newcomer(d); c != nil {
+		return c.attach(d), stepAdd
+	}
+	for _, a := range d.attached {
+		if a.pending != 0 {
+			return a, stepTell
+		}
+	}
+	return nil, stepNone
+}
+
+func (r *Registry) deviceLeaving(d *device) bool {
+	r.devicesMu.Lock()
+	defer r.devicesMu.Unlock()
+	return d.leaving()
+}
+
+// newcomer returns the first client that d has not seen. The caller holds
+// clientsMu.
+func (r *Registry) newcomer(d *device) *client {
+	for _, c := range r.clients {
+		if c.seq > d.seen && !c.leaving() {
+			return c
+		}
+	}
+	return nil
+}
+
+// attach counts a new attachment in. The caller holds clientsMu, and knows that
+// c is registered.
+func (c *client) attach(d *device) *attachment {
+	a := &attachment{client: c, device: d, gone: make(chan struct{})}
+	a.enter(AttachAdding)
+	c.users.enter()
+	c.attachments[d] = a
+	d.seen = c.seq
+	return a
+}

@@ -1,0 +1,158 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// UnregisterDevice takes a device off the list: it clears its mark, so that
+// nobody finds or leases it any more, calls every attached client's Remove, the
+// last one added first, waits for the leases, and releases name and index.
+//
+// It returns when all that is over, whoever began it: every one of several
+// callers returns after the end. The end of ctx changes nothing, not even if it
+// came before the call; ctx only lends its values to the clients. A wait that
+// could be given up would promise nothing, so what bounds it are the clients
+// and the holders of leases; the event log says whom it waits for.
+//
+// The device is still there only if the error is [ErrInCallback]. [ErrStale]
+// says that it was gone before, [ErrNotRegistered] that it never was. Any other
+// error is what clients' Removes returned: the device is gone.
+func (r *Registry) UnregisterDevice(ctx context.Context, id ID) error {
+	if r.inCallback(ctx) {
+		return &Error{"unregister", "device " + id.String(), ErrInCallback}
+	}
+	d, err := r.find(id)
+	if err != nil {
+		return &Error{"unregister", "device " + id.String(), err}
+	}
+	return r.retireDevice(ctx, d)
+}
+
+// retireDevice sees a device off. Any number of callers may do so at once: each
+// does what is left to be done, and none returns before the end.
+func (r *Registry) retireDevice(ctx context.Context, d *device) error {
+	r.clearDevice(d)
+	select {
+	case d.turn <- struct{}{}:
+		r.settleAndYield(ctx, d)
+	case <-d.gone:
+	}
+	r.awaitLeases(d)
+	r.forgetFailures(d)
+	return r.freeDevice(d)
+}
+
+// clearDevice clears the mark "registered". From here on there is no way back.
+func (r *Registry) clearDevice(d *device) {
+	r.devicesMu.Lock()
+	defer r.devicesMu.Unlock()
+	if d.leave(fmt.Errorf("device %v is %w", d.picture(), ErrLeaving)) {
+		r.log.append(Event{Kind: DeviceLeaving, Device: d.id, Name: d.info.Name})
+	}
+}
+
+// awaitLeases returns when no lease is held. There are no new ones.
+func (r *Registry) awaitLeases(d *device) {
+	r.devicesMu.Lock()
+	if d.users.users > 0 && !d.awaited {
+		d.awaited = true
+		r.log.append(Event{Kind: LeaseWait, Device: d.id, Name: d.info.Name,
+			Holders: slices.Sorted(maps.Keys(d.holders))})
+	}
+	r.devicesMu.Unlock()
+	<-d.users.empty
+}
+
+// forgetFailures drops what was kept to show which clients could not be added.
+func (r *Registry) forgetFailures(d *device) {
+	r.clientsMu.Lock()
+	defer r.clientsMu.Unlock()
+	for _, c := range r.clients {
+		delete(c.attachments, d)
+	}
+}
+
+// freeDevice announces the end and releases name and index, once for all
+// callers.
+func (r *Registry) freeDevice(d *device) error {
+	r.devicesMu.Lock()
+	defer r.devicesMu.Unlock()
+	if d.finish() {
+		r.log.append(Event{Kind: DeviceUnregistered, Device: d.id, Name: d.info.Name, Took: time.Since(d.since)})
+		r.devices.remove(d)
+	}
+	return d.verdict()
+}
+
+// UnregisterClient takes a client off the list and off every device, whether
+// registered or leaving, and waits for all its Removes. Devices are served in
+// parallel, see [Options].
+//
+// When it returns, the registry will not call the client again. What is said of
+// concurrent callers, of ctx and of errors at [Registry.UnregisterDevice] holds
+// here too, except that a client that is gone is just [ErrNotRegistered].
+func (r *Registry) UnregisterClient(ctx context.Context, name string) error {
+	c, err := r.expelled(ctx, name)
+	if err != nil {
+		return &Error{"unregister", "client " + name, err}
+	}
+	return r.retireClient(ctx, c)
+}
+
+func (r *Registry) expelled(ctx context.Context, name string) (*client, error) {
+	if r.inCallback(ctx) {
+		return nil, ErrInCallback
+	}
+	r.clientsMu.Lock()
+	defer r.clientsMu.Unlock()
+	if c := r.client(name); c != nil {
+		return c, nil
+	}
+	return nil, ErrNotRegistered
+}
+
+// retireClient sees a client off, as retireDevice does a device. Where somebody
+// else has the turn and takes the client off a device, there is no need to wait
+// for the turn: other clients of that device may take their time.
+func (r *Registry) retireClient(ctx context.Context, c *client) error {
+	inParallel(r.parallel, r.clearClient(c), func(a *attachment) {
+		select {
+		case a.device.turn <- struct{}{}:
+			r.settleAndYield(ctx, a.device)
+		case <-a.gone:
+		}
+	})
+	<-c.users.empty
+	return r.freeClient(c)
+}
+
+// clearClient clears the mark "registered" and returns the attachments that are
+// left. There are no new ones.
+func (r *Registry) clearClient(c *client) []*attachment {
+	r.clientsMu.Lock()
+	defer r.clientsMu.Unlock()
+	if c.leave(fmt.Errorf("client %s is %w", c.name, ErrLeaving)) {
+		r.log.append(Event{Kind: ClientLeaving, Client: c.name})
+	}
+	left := slices.Collect(maps.Values(c.attachments))
+	slices.SortFunc(left, func(a, b *attachment) int {
+		return cmp.Compare(b.device.id.Generation, a.device.id.Generation)
+	})
+	return left
+}
+
+// freeClient announces the end and releases the name, once for all callers.
+func (r *Registry) freeClient(c *client) error {
+	r.clientsMu.Lock()
+	defer r.clientsMu.Unlock()
+	if c.finish() {
+		r.log.append(Event{Kind: ClientUnregistered, Client: c.name, Took: time.Since(c.since)})
+		r.clients = slices.DeleteFunc(r.clients, func(other *client) bool { return other == c })
+	}
+	return c.verdict()
+}
