@@ -3,9 +3,9 @@
 set -eu
 
 packages="
-	qemu-system-x86 cpio xz-utils zstd kmod iproute2 gpgv
+	qemu-system-x86 cpio xz-utils zstd kmod iproute2
 	rdma-core ibverbs-utils ibverbs-providers rdmacm-utils infiniband-diags perftest
-	busybox-static mandoc"
+	gcc libc6-dev mandoc"
 
 missing() {
 	for p in $packages; do

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/ibctl/ibctl/internal/lab/depot"
@@ -36,6 +37,9 @@ type Config struct {
 // Run may be called by several goroutines and processes at once; but for VMs with a terminal, one boots after the other: on a
 // small machine two of them would only make each other miss their deadlines.
 func Run(ctx context.Context, cfg Config) (vm.Result, error) {
+	if runtime.GOARCH != "amd64" {
+		return vm.Result{}, fmt.Errorf("lab: its kernels are for amd64, and so must be the programs that they run; this is %s", runtime.GOARCH)
+	}
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
 	}

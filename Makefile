@@ -1,0 +1,68 @@
+# What there is to make:
+#
+#   make          bin/ibctl, static: one file is all there is to install
+#   make demo     ibctl on this host's HCAs, or in a lab VM where there are none
+#   make test     everything: formatting, vet, unit tests with -race, and the lab's tests on all kernels
+#   make lab      a shell in a VM with soft HCAs; KERNEL=6.12 chooses the kernel
+#   make deps     install the Debian packages that tests and lab need; the others do that by themselves
+#
+# IBCTL_LAB=off does without VMs, and says so. See internal/lab/doc.go for the lab's other variables.
+
+SHELL := /bin/bash
+GO ?= go
+KERNEL ?=
+
+STATIC := CGO_ENABLED=0 $(GO) build -trimpath
+LAB := bin/lab
+
+# The packages that boot VMs run by themselves, and not beside others on the same cores.
+PLAIN_PACKAGES = $(GO) list ./... | grep -v -E '/internal/lab(/e2e)?$$'
+
+.PHONY: all deps check unit lab-tests test demo lab clean FORCE
+.NOTPARALLEL:
+
+all: bin/ibctl
+
+bin/ibctl: FORCE
+	$(STATIC) -o $@ ./cmd/ibctl
+
+bin/lab: FORCE
+	@$(STATIC) -o $@ ./internal/lab/cmd/lab
+
+deps:
+	@internal/lab/deps.sh || { [ "$$IBCTL_LAB" = off ] && echo "deps: going on without them, for IBCTL_LAB=off"; }
+
+check:
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted with gofmt:"; echo "$$files"; exit 1; }
+	$(GO) vet ./...
+
+unit: deps
+	$(GO) test -race $$($(PLAIN_PACKAGES))
+
+lab-tests: deps
+	$(GO) test -race -count=1 -timeout 10m ./internal/lab
+	CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 20m ./internal/lab/e2e
+
+test: check unit lab-tests
+	@if [ "$$IBCTL_LAB" = off ]; then \
+		echo "make test: passed WITHOUT the lab (IBCTL_LAB=off): nothing was tried on a real RDMA kernel"; \
+	else \
+		echo "make test: passed, with the lab's tests on kernel series $${IBCTL_LAB_KERNEL:-6.1, 6.12 and 7.x}"; \
+	fi
+
+DEMO := for c in "ibctl dev list" "ibctl gid show"; do echo; echo "$$ $$c"; $$c; done
+
+demo: bin/ibctl
+	@if [ -n "$$(ls /sys/class/infiniband 2>/dev/null)" ]; then \
+		echo "demo: on this host's HCAs, which are only looked at"; \
+		PATH="$(CURDIR)/bin:$$PATH" sh -ec '$(DEMO)'; \
+	else \
+		echo "demo: this host has no HCA; booting a VM with soft ones"; \
+		$(MAKE) --no-print-directory deps $(LAB) && $(LAB) run $(KERNEL:%=-kernel %) -topology demo -path bin -- sh -ec '$(DEMO)'; \
+	fi
+
+lab: deps $(LAB) bin/ibctl
+	@$(LAB) shell $(KERNEL:%=-kernel %) -path bin
+
+clean:
+	rm -rf bin
