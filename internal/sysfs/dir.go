@@ -1,0 +1,128 @@
+package sysfs
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// dir is an open directory. Files are read relative to it, which spares the
+// kernel the walk down from the root, and us a race: if the directory is
+// removed and made anew under the same name, this one stays empty.
+type dir struct {
+	fd       int
+	confined bool // of a copied tree
+}
+
+// maxFile is how much of a file is read: sysfs files hold a page at most.
+const maxFile = 4096
+
+const openFile = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOFOLLOW
+
+func (d dir) close() { unix.Close(d.fd) }
+
+// sub opens a directory below d. No part of sysfs that this is used for is a link.
+func (d dir) sub(name string) (dir, error) {
+	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	return dir{fd, d.confined}, err
+}
+
+// read returns the text of a file without the white space around it. The result
+// lies in buf.
+func (d dir) read(name string, buf []byte) ([]byte, error) {
+	if d.confined {
+		if err := d.checkRegular(name); err != nil {
+			return nil, err
+		}
+	}
+	fd, err := unix.Openat(d.fd, name, openFile, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	return readText(fd, buf)
+}
+
+func (d dir) checkRegular(name string) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return errNotRegular
+	}
+	return nil
+}
+
+func readText(fd int, buf []byte) ([]byte, error) {
+	for {
+		n, err := unix.Read(fd, buf)
+		if err == nil {
+			return bytes.TrimSpace(buf[:n]), nil
+		}
+		if err != unix.EINTR {
+			return nil, err
+		}
+	}
+}
+
+// readSlot is read for the numbered files of a table, of which there may be
+// thousands: it allocates nothing.
+func (d dir) readSlot(slot int, buf []byte) ([]byte, error) {
+	if d.confined {
+		return d.read(strconv.Itoa(slot), buf)
+	}
+	var name [20]byte // a decimal int and a NUL
+	strconv.AppendInt(name[:0], int64(slot), 10)
+	fd, _, errno := unix.Syscall6(unix.SYS_OPENAT, uintptr(d.fd), uintptr(unsafe.Pointer(&name[0])), openFile, 0, 0, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	text, err := readText(int(fd), buf)
+	unix.Close(int(fd))
+	return text, err
+}
+
+// readlink returns the text of a link; "" if name is no link or not there.
+func (d dir) readlink(name string) string {
+	buf := make([]byte, maxFile)
+	n, err := unix.Readlinkat(d.fd, name, buf)
+	if err != nil {
+		return ""
+	}
+	return string(buf[:n])
+}
+
+// exists tells whether there is a file or directory of that name.
+func (d dir) exists(name string) bool {
+	return unix.Faccessat(d.fd, name, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) == nil
+}
+
+// names lists the directory in no order. It may be called once.
+func (d dir) names() ([]string, error) {
+	var names []string
+	buf := make([]byte, 4*maxFile)
+	for {
+		n, err := unix.ReadDirent(d.fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return names, err
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+}
+
+// withoutPath takes the file name off an error: warnings name the file themselves.
+func withoutPath(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package sysfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ibctl/ibctl/core/rdma"
+)
+
+// GIDTable is a port's GID table, read slot by slot: the kernel gives no
+// snapshot of the whole.
+type GIDTable struct {
+	// Slots is the size of the table.
+	Slots int
+	// Entries are the slots in use, by index; all of them if asked for.
+	Entries []rdma.GIDEntry
+}
+
+// GIDs reads the GID table of a port, with the type and the netdev of each
+// entry, and marks the default GIDs. Empty slots are left out unless empty is
+// set. An entry that changes while it is read is read again, so GID, type and
+// netdev belong together.
+//
+// It returns [ErrNoDevice], [ErrNoPort], [ErrVanished] if the device goes away
+// meanwhile, or the error of ctx. What else cannot be read is a warning, whose
+// object is the slot.
+func (fs *FS) GIDs(ctx context.Context, device string, port uint32, empty bool) (GIDTable, []rdma.Warning, error) {
+	r, err := fs.openGIDs(device, port)
+	if err != nil {
+		return GIDTable{}, nil, err
+	}
+	defer r.close()
+	r.empty = empty
+	if err := r.eachSlot(ctx, r.slot); err != nil {
+		return GIDTable{}, nil, fmt.Errorf("%s: read GIDs: %w", r.object, err)
+	}
+	markDefaults(r.out.Entries)
+	return r.out, r.warnings(), nil
+}
+
+// gidReader reads one table. One buffer and two texts serve all its slots.
+type gidReader struct {
+	device            string
+	port              uint32
+	object            string // "mlx5_0/1"
+	gids              dir
+	types, ndevs      dir
+	empty             bool
+	out               GIDTable
+	list              []rdma.Warning
+	dropped           int // warnings beyond maxSlotWarnings
+	buf               [128]byte
+	lastType, lastDev string
+}
+
+// maxSlotWarnings is how many slots of a table may complain by themselves; a
+// driver that fails for all of them need not say so a thousand times.
+const maxSlotWarnings = 8
+
+func (fs *FS) openGIDs(device string, port uint32) (*gidReader, error) {
+	object := device + "/" + strconv.FormatUint(uint64(port), 10)
+	dev, err := fs.openDevice(device)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", device, err)
+	}
+	defer dev.close()
+	p, err := dev.sub("ports/" + strconv.FormatUint(uint64(port), 10))
+	if errors.Is(err, unix.ENOENT) {
+		return nil, fmt.Errorf("%s: %w", object, ErrNoPort)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: open port: %w", object, err)
+	}
+	defer p.close()
+	r := &gidReader{device: device, port: port, object: object}
+	return r, r.open(p)
+}
+
+// open opens the three directories of a table. Without gid_attrs, as before
+// Linux 4.5, there are GIDs still.
+func (r *gidReader) open(port dir) (err error) {
+	if r.gids, err = port.sub("gids"); err != nil {
+		return fmt.Errorf("%s: open GIDs: %w", r.object, err)
+	}
+	r.types, r.ndevs = dir{fd: -1}, dir{fd: -1}
+	if d, err := port.sub("gid_attrs/types"); err == nil {
+		r.types = d
+	}
+	if d, err := port.sub("gid_attrs/ndevs"); err == nil {
+		r.ndevs = d
+	}
+	return nil
+}
+
+func (r *gidReader) close() {
+	r.gids.close()
+	r.types.close()
+	r.ndevs.close()
+}
+
+// eachSlot calls do for one slot after the other, until it returns false.
+func (r *gidReader) eachSlot(ctx context.Context, do func(slot int) (more bool, err error)) error {
+	slots, err := r.slots()
+	if err != nil {
+		return err
+	}
+	for i := 0; slots == nil || i < len(slots); i++ {
+		if i%64 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		slot := i
+		if slots != nil {
+			slot = slots[i]
+		}
+		if more, err := do(slot); !more || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slots lists the slots of a copied table, from which the copier may have left
+// some out. The kernel's own has all its slots, and it is faster to read until
+// there is no other.
+func (r *gidReader) slots() ([]int, error) {
+	if !r.gids.confined {
+		return nil, nil
+	}
+	names, err := r.gids.names()
+	slots := make([]int, 0, len(names))
+	for _, name := range names {
+		if n, ok := portNumber(name); ok {
+			slots = append(slots, int(n))
+		}
+	}
+	slices.Sort(slots)
+	return slots, err
+}
+
+// slot reads one slot; more is false when there is none of that number.
+func (r *gidReader) slot(i int) (more bool, err error) {
+	gid, err := r.gid(i)
+	switch {
+	case errors.Is(err, unix.ENOENT) && !r.gids.confined:
+		return false, r.end()
+	case errors.Is(err, unix.ENODEV):
+		return false, ErrVanished
+	case err != nil:
+		r.out.Slots = i + 1
+		r.warn(i, "read gids", err)
+		return true, nil
+	}
+	r.out.Slots = i + 1
+	e := rdma.GIDEntry{Device: r.device, Port: r.port, Index: uint32(i), GID: gid}
+	if !gid.IsZero() {
+		r.attributes(&e)
+	}
+	if r.empty || !e.GID.IsZero() {
+		r.out.Entries = append(r.out.Entries, e)
+	}
+	return true, nil
+}
+
+// end tells the end of a table from that of a device: the kernel removes the
+// files of a table one by one, the first one first.
+func (r *gidReader) end() error {
+	if r.out.Slots == 0 || !r.gids.exists("0") {
+		return ErrVanished
+	}
+	return nil
+}
+
+func (r *gidReader) gid(slot int) (rdma.GID, error) {
+	text, err := r.gids.readSlot(slot, r.buf[:])
+	if err != nil {
+		return rdma.GID{}, err
+	}
+	return parseGID(text)
+}
+
+func (r *gidReader) warn(slot int, op string, err error) {
+	if len(r.list) >= maxSlotWarnings {
+		r.dropped++
+		return
+	}
+	r.list = append(r.list, rdma.Warning{Object: fmt.Sprintf("%s/%d", r.object, slot), Op: op, Err: err})
+}
+
+func (r *gidReader) warnings() []rdma.Warning {
+	if r.dropped == 0 {
+		return r.list
+	}
+	return append(r.list, rdma.Warning{Object: r.object, Op: "read GIDs", Err: fmt.Errorf("%d more warnings of this kind", r.dropped)})
+}

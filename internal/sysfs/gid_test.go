@@ -1,0 +1,245 @@
+package sysfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"testing"
+
+	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/sysfs/sysfstest"
+)
+
+const zeroGID = "0000:0000:0000:0000:0000:0000:0000:0000\n"
+
+// gidTree makes the table of x/1 with that many slots, of which some are in
+// use: slot → {GID, type, netdev}. An attribute that is "" has no file; on a
+// kernel, reading it would fail with EINVAL.
+func gidTree(slots int, used map[int][3]string) sysfstest.Tree {
+	tree := sysfstest.Tree{"gid_attrs/types/": "", "gid_attrs/ndevs/": ""}
+	for i := range slots {
+		n := strconv.Itoa(i)
+		tree["gids/"+n] = zeroGID
+		if e, ok := used[i]; ok {
+			tree["gids/"+n] = e[0] + "\n"
+			for j, attr := range []string{"types", "ndevs"} {
+				if e[j+1] != "" {
+					tree["gid_attrs/"+attr+"/"+n] = e[j+1] + "\n"
+				}
+			}
+		}
+	}
+	return tree.Under("class/infiniband/x/ports/1")
+}
+
+func entry(t *testing.T, index uint32, gid string, typ rdma.GIDType, netdev string, isDefault rdma.Opt[bool]) rdma.GIDEntry {
+	t.Helper()
+	g, err := rdma.ParseGID(gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rdma.GIDEntry{Device: "x", Port: 1, Index: index, GID: g, Type: typ, Netdev: netdev, Default: isDefault}
+}
+
+func TestGIDs(t *testing.T) {
+	tree := gidTree(40, map[int][3]string{
+		0:  {"fe80::5054:ff:fe12:3456", "IB/RoCE v1", "eth0"},
+		1:  {"fe80::5054:ff:fe12:3456", "RoCE v2", "eth0"},
+		4:  {"::ffff:192.0.2.1", "IB/RoCE v1", "eth0"},
+		5:  {"::ffff:192.0.2.1", "RoCE v2", "eth0.100"},
+		39: {"2001:db8::1", "RoCE v2", ""},
+	})
+	want := []rdma.GIDEntry{
+		entry(t, 0, "fe80::5054:ff:fe12:3456", rdma.GIDTypeIBOrRoCEv1, "eth0", rdma.Known(true)),
+		entry(t, 1, "fe80::5054:ff:fe12:3456", rdma.GIDTypeRoCEv2, "eth0", rdma.Known(true)),
+		entry(t, 4, "::ffff:192.0.2.1", rdma.GIDTypeIBOrRoCEv1, "eth0", rdma.Known(false)),
+		entry(t, 5, "::ffff:192.0.2.1", rdma.GIDTypeRoCEv2, "eth0.100", rdma.Known(false)),
+		entry(t, 39, "2001:db8::1", rdma.GIDTypeRoCEv2, "", rdma.Known(false)),
+	}
+	for name, fs := range open(t, tree) {
+		table, warnings, err := fs.GIDs(t.Context(), "x", 1, false)
+		if err != nil || len(warnings) > 0 || table.Slots != 40 {
+			t.Errorf("%s: %d slots, %v, %v", name, table.Slots, warnings, err)
+		}
+		if !reflect.DeepEqual(table.Entries, want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", name, table.Entries, want)
+		}
+		table, _, err = fs.GIDs(t.Context(), "x", 1, true)
+		if err != nil || len(table.Entries) != 40 || table.Entries[39] != want[4] || !table.Entries[2].Empty() {
+			t.Errorf("%s, with empty slots: %d entries, %v", name, len(table.Entries), err)
+		}
+	}
+}
+
+// Whether slot 1 is a default depends on how many types the port has.
+func TestDefaults(t *testing.T) {
+	yes, no, unknown := rdma.Known(true), rdma.Known(false), rdma.Opt[bool]{}
+	v1, v2 := "IB/RoCE v1", "RoCE v2"
+	for _, c := range []struct {
+		what string
+		used map[int][3]string
+		want []rdma.Opt[bool]
+	}{
+		{"two types", map[int][3]string{0: {"fe80::1", v1, "e"}, 1: {"fe80::1", v2, "e"}, 2: {"::ffff:1.2.3.4", v1, "e"}}, []rdma.Opt[bool]{yes, yes, no}},
+		{"soft RoCE has one type", map[int][3]string{0: {"fe80::1", v2, "e"}, 1: {"::ffff:1.2.3.4", v2, "e"}}, []rdma.Opt[bool]{yes, no}},
+		{"InfiniBand", map[int][3]string{0: {"fe80::1", v1, ""}, 1: {"fe80::2", v1, ""}}, []rdma.Opt[bool]{yes, no}},
+		{"part of a table, as a pod sees it", map[int][3]string{4: {"::ffff:1.2.3.4", v1, "e"}, 5: {"::ffff:1.2.3.4", v2, "e"}}, []rdma.Opt[bool]{no, no}},
+		{"part of a table that does not tell", map[int][3]string{1: {"fe80::1", v2, "e"}, 3: {"::ffff:1.2.3.4", v2, "e"}}, []rdma.Opt[bool]{unknown, no}},
+	} {
+		for name, fs := range open(t, gidTree(8, c.used)) {
+			table, _, err := fs.GIDs(t.Context(), "x", 1, false)
+			if err != nil {
+				t.Errorf("%s, %s: %v", c.what, name, err)
+			}
+			var got []rdma.Opt[bool]
+			for _, e := range table.Entries {
+				got = append(got, e.Default)
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%s, %s: got %v, want %v", c.what, name, got, c.want)
+			}
+		}
+	}
+}
+
+// A copy may hold the slots in use alone.
+func TestGIDsOfSparseCopy(t *testing.T) {
+	fs := open(t, sysfstest.Tree{
+		"class/infiniband/x/ports/1/gids/4":    "::ffff:192.0.2.1\n",
+		"class/infiniband/x/ports/1/gids/10":   "2001:db8::1\n",
+		"class/infiniband/x/ports/1/gids/junk": "junk",
+	})["copied"]
+	table, warnings, err := fs.GIDs(t.Context(), "x", 1, false)
+	if err != nil || len(warnings) > 0 || table.Slots != 11 || len(table.Entries) != 2 || table.Entries[1].Index != 10 {
+		t.Errorf("got %+v, %v, %v", table, warnings, err)
+	}
+}
+
+func TestGIDsBadSlots(t *testing.T) {
+	tree := gidTree(30, map[int][3]string{0: {"fe80::1", "RoCE v2", "eth0"}, 29: {"fe80::2", "RoCE v2", "eth0"}})
+	for i := 2; i < 22; i++ {
+		tree[fmt.Sprintf("class/infiniband/x/ports/1/gids/%d", i)] = "N/A\n"
+	}
+	delete(tree, "class/infiniband/x/ports/1/gids/3")
+	tree["class/infiniband/x/ports/1/gids/3/"] = ""
+	for name, fs := range open(t, tree) {
+		table, warnings, err := fs.GIDs(t.Context(), "x", 1, false)
+		if err != nil || len(table.Entries) != 2 || table.Slots != 30 {
+			t.Errorf("%s: %+v, %v", name, table, err)
+		}
+		if len(warnings) != maxSlotWarnings+1 || warnings[0].Object != "x/1/2" || !errors.Is(warnings[0], ErrNonsense) {
+			t.Errorf("%s: %v", name, warnings)
+		}
+		if last := warnings[len(warnings)-1].Error(); last != "x/1: read GIDs: 12 more warnings of this kind" {
+			t.Errorf("%s: %s", name, last)
+		}
+	}
+}
+
+func TestGIDsErrors(t *testing.T) {
+	for name, fs := range open(t, gidTree(8, nil)) {
+		if _, _, err := fs.GIDs(t.Context(), "y", 1, false); !errors.Is(err, ErrNoDevice) {
+			t.Errorf("%s: no device: %v", name, err)
+		}
+		if _, _, err := fs.GIDs(t.Context(), "x", 2, false); !errors.Is(err, ErrNoPort) {
+			t.Errorf("%s: no port: %v", name, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := fs.GIDs(ctx, "x", 1, false); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: cancelled: %v", name, err)
+		}
+	}
+}
+
+// A table that ends because its device is being removed is not one that is
+// shorter: the kernel removes its files from the first one on.
+func TestGIDsVanish(t *testing.T) {
+	for _, kept := range []int{0, 3} {
+		fs := open(t, gidTree(8, nil))["live"]
+		r, err := fs.openGIDs("x", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.close()
+		err = r.eachSlot(t.Context(), func(slot int) (bool, error) {
+			if slot == kept {
+				if err := os.RemoveAll(filepath.Join(fs.root, "class/infiniband/x/ports/1/gids")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return r.slot(slot)
+		})
+		if !errors.Is(err, ErrVanished) {
+			t.Errorf("after %d slots: %v, want ErrVanished", kept, err)
+		}
+	}
+}
+
+func TestPortNetdev(t *testing.T) {
+	for name, fs := range open(t, gidTree(8, map[int][3]string{3: {"fe80::1", "RoCE v2", ""}, 5: {"fe80::1", "RoCE v2", "eth0"}, 6: {"fe80::1", "RoCE v2", "eth1"}})) {
+		got, err := fs.PortNetdev(t.Context(), "x", 1)
+		// On a plain directory a missing file is the end of the table; the kernel's has no gaps.
+		if want := map[string]string{"copied": "eth0", "live": ""}[name]; got != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+	for name, fs := range open(t, gidTree(8, map[int][3]string{0: {"fe80::1", "RoCE v2", "eth7"}})) {
+		if got, err := fs.PortNetdev(t.Context(), "x", 1); got != "eth7" || err != nil {
+			t.Errorf("%s: got %q, %v, want eth7", name, got, err)
+		}
+	}
+}
+
+func TestCharDevs(t *testing.T) {
+	for name, fs := range open(t, sysfstest.Tree{
+		"class/infiniband_verbs/uverbs0":                 "-> ../../devices/virtual/infiniband_verbs/uverbs0",
+		"class/infiniband_verbs/abi_version":             "6\n",
+		"devices/virtual/infiniband_verbs/uverbs0/ibdev": "x\n",
+		"class/infiniband_mad/umad0/ibdev":               "x\n",
+		"class/infiniband_mad/issm0/ibdev":               "x\n",
+		"class/infiniband_mad/umad1/ibdev":               "y\n",
+		"class/infiniband_mad/umad2/port":                "1\n",
+	}) {
+		got, warnings := fs.CharDevs()
+		want := map[string][]string{
+			"x": {"/dev/infiniband/issm0", "/dev/infiniband/umad0", "/dev/infiniband/uverbs0"},
+			"y": {"/dev/infiniband/umad1"},
+		}
+		if len(warnings) > 0 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, %v", name, got, warnings)
+		}
+	}
+}
+
+// An empty slot must cost nothing but its three system calls.
+func TestEmptySlotsDoNotAllocate(t *testing.T) {
+	fs := open(t, gidTree(512, nil))["live"]
+	r, err := fs.openGIDs("x", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	if n := testing.AllocsPerRun(20, func() {
+		if more, err := r.slot(200); !more || err != nil {
+			t.Fatal(more, err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkGIDs(b *testing.B) {
+	root := gidTree(1024, map[int][3]string{0: {"fe80::1", "RoCE v2", "eth0"}, 1: {"::ffff:192.0.2.1", "RoCE v2", "eth0"}}).Write(b)
+	fs := &FS{root: root}
+	b.ReportAllocs()
+	for b.Loop() {
+		if table, _, err := fs.GIDs(b.Context(), "x", 1, false); err != nil || len(table.Entries) != 2 {
+			b.Fatal(table, err)
+		}
+	}
+}
