@@ -1,0 +1,56 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// levels are the guarantees to try for a plugin, best first. What a host lacks
+// is found out by trying.
+func (s *Supervisor) levels(spec Spec) []Guarantee {
+	want := s.config.Levels
+	if want == nil {
+		want = []Guarantee{GuaranteePIDNamespace, GuaranteeCgroup, GuaranteeProcessGroup}
+	}
+	var levels []Guarantee
+	for _, g := range want {
+		if g != GuaranteePIDNamespace || !spec.HostPIDs {
+			levels = append(levels, g)
+		}
+	}
+	return levels
+}
+
+func (s *Supervisor) newTree(g Guarantee, spec Spec) (tree, error) {
+	switch g {
+	case GuaranteePIDNamespace:
+		return pidns{}, nil
+	case GuaranteeCgroup:
+		return s.notedCgroup(spec.Name)
+	case GuaranteeProcessGroup:
+		return new(group), nil
+	}
+	return nil, fmt.Errorf("guarantee %v cannot be asked for", g)
+}
+
+// notedCgroup makes a control group, and remembers it on disk for as long as it
+// exists: should ibctl be killed, the next one ends what lives in it.
+func (s *Supervisor) notedCgroup(name string) (tree, error) {
+	parent, err := ownCgroup()
+	if err != nil {
+		return nil, err
+	}
+	unique := fmt.Sprintf("ibctl-%s-%s-%d", filepath.Base(s.dir.path), name, s.started.Add(1))
+	path := filepath.Join(parent, unique)
+	note := cgroupNote(s.dir.path, unique)
+	if err := os.WriteFile(note, []byte(path), 0o600); err != nil {
+		return nil, err
+	}
+	c, err := newCgroup(path, note)
+	if err != nil {
+		_ = os.Remove(note)
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,262 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/core/plugin/pluginv1"
+)
+
+// Plugin is one running plugin process. It is a [core.Client]: what the registry
+// asks of it is passed on to the process, and Remove returns when the process
+// has let go or is dead.
+type Plugin struct {
+	sup    *Supervisor
+	spec   Spec
+	limits Limits
+	log    *slog.Logger
+	output *output
+
+	proc     *process
+	runner   *runner
+	client   *goplugin.Client
+	conn     *grpc.ClientConn
+	rpc      pluginv1.PluginClient
+	version  string
+	isolated Guarantee
+
+	tasks sync.WaitGroup // the host stream and the watch over the process
+
+	mu            sync.Mutex
+	conversations map[core.ID]*conversation
+
+	stop     sync.Once
+	stopping atomic.Bool
+	stopErr  error
+}
+
+var _ core.Client = (*Plugin)(nil)
+
+// Name implements core.Client.
+func (p *Plugin) Name() string { return p.spec.Name }
+
+// Version is the plugin's own; empty if it has none.
+func (p *Plugin) Version() string { return p.version }
+
+// PID is the plugin's process id as ibctl sees it.
+func (p *Plugin) PID() int { return p.proc.proc.Pid }
+
+// Guarantee says how far the death of the process tree can be proven.
+func (p *Plugin) Guarantee() Guarantee { return p.isolated }
+
+// Done is closed when the process tree is dead.
+func (p *Plugin) Done() <-chan struct{} { return p.proc.done }
+
+// Err returns why the process is dead, or nil while it is not.
+func (p *Plugin) Err() error {
+	select {
+	case <-p.proc.done:
+		return p.proc.why()
+	default:
+		return nil
+	}
+}
+
+// Conn is the connection for the client's own services. Unary calls without a
+// deadline get [Limits.Call]; a stream lives as long as its context. Errors that
+// carry an errno show it to errors.Is.
+func (p *Plugin) Conn() grpc.ClientConnInterface { return p.conn }
+
+// DeviceID returns id as the client's own services know it.
+func (p *Plugin) DeviceID(id core.ID) *pluginv1.DeviceID {
+	return pluginv1.NewDeviceID(p.sup.epoch, id)
+}
+
+// Add implements core.Client. An error means that the plugin does not drive dev:
+// it said so, or was told to give up because ctx ended, or is dead.
+func (p *Plugin) Add(ctx context.Context, dev core.Device) (any, error) {
+	c, err := p.converse(dev)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.add(ctx, dev); err != nil {
+		p.finish(c)
+		return nil, err
+	}
+	return nil, nil
+}
+
+// Update tells the plugin that the description of an attached device changed.
+func (p *Plugin) Update(ctx context.Context, dev core.Device) error {
+	c := p.conversation(dev.ID)
+	if c == nil {
+		return fmt.Errorf("plugin %s: update %s: %w", p.Name(), dev.Info.Name, errNotAttached)
+	}
+	return c.update(ctx, dev)
+}
+
+// errNotAttached is for a device that no conversation is about.
+var errNotAttached = errors.New("device is not attached")
+
+// Remove implements core.Client. It returns when the plugin has acknowledged
+// that it let go of dev, or else when its process tree is dead; the error then
+// is a [*DeadError]. When ctx ends the plugin is not waited for any longer, but
+// killed.
+func (p *Plugin) Remove(ctx context.Context, dev core.Device, _ any) error {
+	c := p.conversation(dev.ID)
+	if c == nil {
+		return nil
+	}
+	err := c.remove(ctx)
+	p.finish(c)
+	return err
+}
+
+// Devices returns the ids of the devices that the plugin drives, in no order.
+func (p *Plugin) Devices() []core.ID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ids := make([]core.ID, 0, len(p.conversations))
+	for id, c := range p.conversations {
+		if c.attached.Load() {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Stop removes the devices that are still attached, asks the process to exit and
+// waits until its tree is dead. A process that does not exit in time, or when ctx
+// ends, is killed; the error says so, and nil means that it exited with status 0.
+func (p *Plugin) Stop(ctx context.Context) error {
+	p.stop.Do(func() { p.stopErr = p.shutdown(ctx) })
+	return p.stopErr
+}
+
+func (p *Plugin) shutdown(ctx context.Context) error {
+	defer p.sup.running.Done()
+	p.removeAll(ctx)
+	p.stopping.Store(true)
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		// It may take its time; nothing here depends on it but its own end.
+		p.client.Kill()
+	}()
+	p.awaitExit(ctx)
+	p.tasks.Wait()
+	p.runner.read.Wait()
+	<-killed
+	<-p.proc.reaped
+	return p.exitError()
+}
+
+// removeAll takes the plugin off all devices at once, so that stopping it takes
+// one deadline and not their sum.
+func (p *Plugin) removeAll(ctx context.Context) {
+	p.mu.Lock()
+	var all []*conversation
+	for _, c := range p.conversations {
+		all = append(all, c)
+	}
+	p.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, c := range all {
+		wg.Go(func() {
+			if err := c.remove(ctx); err != nil {
+				p.log.Warn("remove at stop", "device", c.name, "error", err)
+			}
+			p.finish(c)
+		})
+	}
+	wg.Wait()
+}
+
+// awaitExit returns when the tree is dead.
+func (p *Plugin) awaitExit(ctx context.Context) {
+	grace := time.NewTimer(p.limits.Shutdown)
+	defer grace.Stop()
+	select {
+	case <-p.proc.done:
+	case <-grace.C:
+		p.proc.kill(fmt.Errorf("exit: %w (%v)", ErrDeadline, p.limits.Shutdown))
+	case <-ctx.Done():
+		p.proc.kill(fmt.Errorf("exit: %w: %w", ErrHastened, context.Cause(ctx)))
+	}
+	<-p.proc.done
+}
+
+func (p *Plugin) exitError() error {
+	if p.proc.state.Success() {
+		return nil
+	}
+	return &DeadError{Plugin: p.Name(), Op: "stop", Reason: p.proc.why()}
+}
+
+// watch ends the connection when the process is dead, and with it every stream.
+// A socket that somebody outside the tree still holds would keep them open.
+func (p *Plugin) watch() {
+	<-p.proc.done
+	_ = p.conn.Close()
+}
+
+// hostStreamEnded is called when the plugin can no longer ask anything. If it is
+// not dying, it has broken the contract or lost the connection: it is of no use.
+func (p *Plugin) hostStreamEnded() {
+	if p.stopping.Load() {
+		return
+	}
+	select {
+	case <-p.proc.done:
+	case <-time.After(p.limits.Crash):
+		if !p.stopping.Load() {
+			p.proc.kill(fmt.Errorf("%w: the host stream ended", ErrBroken))
+		}
+	}
+}
+
+// dead waits for the end of a process that is being killed.
+func (p *Plugin) dead(op string) error {
+	<-p.proc.done
+	return &DeadError{Plugin: p.Name(), Op: op, Reason: p.proc.why()}
+}
+
+// converse opens the conversation about a device.
+func (p *Plugin) converse(dev core.Device) (*conversation, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conversations[dev.ID] != nil {
+		return nil, fmt.Errorf("plugin %s: add %s: already attached", p.Name(), dev.Info.Name)
+	}
+	c, err := newConversation(p, dev)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: add %s: %w", p.Name(), dev.Info.Name, err)
+	}
+	p.conversations[dev.ID] = c
+	return c, nil
+}
+
+func (p *Plugin) conversation(id core.ID) *conversation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conversations[id]
+}
+
+// finish forgets a conversation once nothing of it is left.
+func (p *Plugin) finish(c *conversation) {
+	c.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conversations[c.id] == c {
+		delete(p.conversations, c.id)
+	}
+}
