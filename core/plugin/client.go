@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+
+	"github.com/ibctl/ibctl/core"
 )
 
 // Client is what a plugin author implements. The optional interfaces below are
@@ -38,11 +40,15 @@ type Configurer interface {
 	Configure(ctx context.Context, host *Host, config []byte) error
 }
 
-// Updater is a Client that wants to hear when the description of an attached
-// device changes: a new name, a port's new state. [Device.Info] is up to date
-// when it is called. It never overlaps with Add or Remove of the same device.
-type Updater interface {
-	Update(ctx context.Context, dev *Device) error
+// ChangeHandler is a Client that wants to hear when something about an attached
+// device may have changed: its name, its description, a GID table, a netdev.
+// [Device.Info] is up to date when Changed is called.
+//
+// It never overlaps with Add or Remove of the same device; ctx ends as for Add.
+// It is a hint, and several changes may come as one call. An error is noted, and
+// the device stays attached.
+type ChangeHandler interface {
+	Changed(ctx context.Context, dev *Device, what core.Change) error
 }
 
 // Versioner is a Client that has a version of its own to show in ibctl client list.

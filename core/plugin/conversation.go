@@ -17,7 +17,7 @@ import (
 type deviceStream = grpc.BidiStreamingServer[pluginv1.DeviceRequest, pluginv1.DeviceReply]
 
 // conversation is the plugin's side of one Device stream. Requests are read
-// while earlier ones run, so that a Remove can end an Add; replies keep the order
+// while earlier ones run, so that a Remove can end them; replies keep the order
 // of the requests.
 type conversation struct {
 	server *server
@@ -82,8 +82,8 @@ func (c *conversation) take(ctx context.Context, req *pluginv1.DeviceRequest) er
 	switch r := req.GetRequest().(type) {
 	case *pluginv1.DeviceRequest_Add:
 		c.takeAdd(ctx, cancel, r.Add)
-	case *pluginv1.DeviceRequest_Update:
-		c.reply(cancel, func() error { return c.server.update(ctx, c.id, r.Update.GetDevice()) }, updated)
+	case *pluginv1.DeviceRequest_Change:
+		c.reply(cancel, func() error { return c.server.change(ctx, c.id, r.Change) }, changed)
 	case *pluginv1.DeviceRequest_Remove:
 		c.reply(cancel, func() error { return c.server.remove(ctx, c.id) }, removed)
 	default:
@@ -150,8 +150,8 @@ func added(r *pluginv1.Result) *pluginv1.DeviceReply {
 	return &pluginv1.DeviceReply{Reply: &pluginv1.DeviceReply_Added{Added: r}}
 }
 
-func updated(r *pluginv1.Result) *pluginv1.DeviceReply {
-	return &pluginv1.DeviceReply{Reply: &pluginv1.DeviceReply_Updated{Updated: r}}
+func changed(r *pluginv1.Result) *pluginv1.DeviceReply {
+	return &pluginv1.DeviceReply{Reply: &pluginv1.DeviceReply_Changed{Changed: r}}
 }
 
 func removed(r *pluginv1.Result) *pluginv1.DeviceReply {

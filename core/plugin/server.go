@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 )
 
@@ -118,16 +119,17 @@ func (s *server) remove(ctx context.Context, id *pluginv1.DeviceID) error {
 	return err
 }
 
-// update replaces a device's description. A Remove waits for it.
-func (s *server) update(ctx context.Context, id *pluginv1.DeviceID, info *pluginv1.Device) error {
-	latest, err := info.RDMA()
+// change takes note of a device's new description and tells the author. A Remove
+// ends it, and waits for it.
+func (s *server) change(ctx context.Context, id *pluginv1.DeviceID, change *pluginv1.Change) error {
+	latest, err := change.GetDevice().RDMA()
 	if err != nil {
 		return err
 	}
 	return s.devices.Use(ctx, id, func(ctx context.Context, dev *Device) error {
 		dev.info.Store(&latest)
-		if u, ok := s.client.(Updater); ok {
-			return u.Update(ctx, dev)
+		if h, ok := s.client.(ChangeHandler); ok {
+			return h.Changed(ctx, dev, core.Change(change.GetWhat()))
 		}
 		return nil
 	})

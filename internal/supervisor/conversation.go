@@ -15,7 +15,7 @@ import (
 )
 
 // conversation is ibctl's side of one Device stream. One exchange is under way
-// at a time; a Remove may follow an Add before its reply.
+// at a time; a Remove may follow an Add or a Change before its reply.
 type conversation struct {
 	p      *Plugin
 	id     core.ID
@@ -29,6 +29,7 @@ type conversation struct {
 
 	turn     chan struct{} // holds one token; whoever has it may exchange
 	over     bool          // nothing is attached any more; belongs to the turn
+	owed     int           // replies to changes that were given up; belongs to the turn
 	attached atomic.Bool
 	calls    gate // answers to questions in this device's name
 }
@@ -131,29 +132,34 @@ func (c *conversation) withdraw(ctx context.Context, op string) error {
 	return fmt.Errorf("plugin %s: %s: given up: %w", c.p.Name(), op, cause)
 }
 
-func (c *conversation) update(ctx context.Context, dev core.Device) error {
-	op := "update " + c.name
-	select {
-	case <-c.turn:
-		defer c.yield()
-	case <-ctx.Done():
-		return fmt.Errorf("plugin %s: %s: %w", c.p.Name(), op, context.Cause(ctx))
-	}
+// changed tells the plugin of a change. If ctx ends, the device is leaving: the
+// Remove that comes next ends the plugin's work on the change too, and the reply
+// that is still owed is passed over.
+func (c *conversation) changed(ctx context.Context, dev core.Device, what core.Change) error {
+	op := "change " + c.name
+	<-c.turn
+	defer c.yield()
 	if c.over {
 		return fmt.Errorf("plugin %s: %s: %w", c.p.Name(), op, errNotAttached)
 	}
-	defer c.deadline(op, c.p.limits.Update)()
-	err := c.send(c.p.limits.Update, &pluginv1.DeviceRequest{
-		Request: &pluginv1.DeviceRequest_Update{Update: &pluginv1.Update{Device: pluginv1.NewDevice(dev.Info)}},
+	defer c.deadline(op, c.p.limits.Change)()
+	err := c.send(c.p.limits.Change, &pluginv1.DeviceRequest{
+		Request: &pluginv1.DeviceRequest_Change{Change: &pluginv1.Change{Device: pluginv1.NewDevice(dev.Info), What: uint32(what)}},
 	})
 	if err != nil {
 		return c.broken(op, err)
 	}
-	reply, err := c.reply(context.Background())
-	if err != nil || reply.GetUpdated() == nil {
-		return c.broken(op, errors.Join(errWrongReply, err))
+	reply, err := c.reply(ctx)
+	switch {
+	case ctx.Err() != nil && reply == nil && !c.streamEnded():
+		c.owed++
+		return fmt.Errorf("plugin %s: %s: given up: %w", c.p.Name(), op, context.Cause(ctx))
+	case err != nil:
+		return c.broken(op, err)
+	case reply.GetChanged() == nil:
+		return c.broken(op, errWrongReply)
 	}
-	if err := reply.GetUpdated().GetError().Err(); err != nil {
+	if err := reply.GetChanged().GetError().Err(); err != nil {
 		return fmt.Errorf("plugin %s: %s: %w", c.p.Name(), op, err)
 	}
 	return nil
@@ -228,9 +234,20 @@ func (c *conversation) sendRemove() error {
 	})
 }
 
-// reply waits for the next reply, the end of the stream, or of ctx. The first
-// wins over the second: what was said before the end counts.
+// reply waits for the next reply that is not owed to an exchange given up, for
+// the end of the stream, or for the end of ctx.
 func (c *conversation) reply(ctx context.Context) (*pluginv1.DeviceReply, error) {
+	for {
+		r, err := c.next(ctx)
+		if r.GetChanged() == nil || c.owed == 0 {
+			return r, err
+		}
+		c.owed--
+	}
+}
+
+// next prefers a reply to an end: what was said before the end counts.
+func (c *conversation) next(ctx context.Context) (*pluginv1.DeviceReply, error) {
 	select {
 	case r := <-c.replies:
 		return r, nil

@@ -10,9 +10,9 @@ import (
 type Limits struct {
 	// Start is from exec to the reply to Configure. 10 s.
 	Start time.Duration
-	// Add, Update and Remove are from request to reply for one device; a plugin
+	// Add, Change and Remove are from request to reply for one device; a plugin
 	// that exceeds one is killed. 30 s, 10 s, 30 s.
-	Add, Update, Remove time.Duration
+	Add, Change, Remove time.Duration
 	// Call is for unary calls whose context has no deadline. 10 s.
 	Call time.Duration
 	// HostCall is for ibctl's own answer to a plugin. 5 s.
@@ -44,7 +44,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	l.Start = cmp.Or(l.Start, 10*time.Second)
 	l.Add = cmp.Or(l.Add, 30*time.Second)
-	l.Update = cmp.Or(l.Update, 10*time.Second)
+	l.Change = cmp.Or(l.Change, 10*time.Second)
 	l.Remove = cmp.Or(l.Remove, 30*time.Second)
 	l.Call = cmp.Or(l.Call, 10*time.Second)
 	l.HostCall = cmp.Or(l.HostCall, 5*time.Second)

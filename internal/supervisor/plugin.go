@@ -44,7 +44,10 @@ type Plugin struct {
 	stopErr  error
 }
 
-var _ core.Client = (*Plugin)(nil)
+var (
+	_ core.Client        = (*Plugin)(nil)
+	_ core.ChangeHandler = (*Plugin)(nil)
+)
 
 // Name implements core.Client.
 func (p *Plugin) Name() string { return p.spec.Name }
@@ -60,6 +63,10 @@ func (p *Plugin) Guarantee() Guarantee { return p.isolated }
 
 // Done is closed when the process tree is dead.
 func (p *Plugin) Done() <-chan struct{} { return p.proc.done }
+
+// Kill ends the process tree at once, for the reason given. What waits for the
+// plugin returns when the tree is dead; Stop must follow all the same.
+func (p *Plugin) Kill(reason error) { p.proc.kill(reason) }
 
 // Err returns why the process is dead, or nil while it is not.
 func (p *Plugin) Err() error {
@@ -95,13 +102,13 @@ func (p *Plugin) Add(ctx context.Context, dev core.Device) (any, error) {
 	return nil, nil
 }
 
-// Update tells the plugin that the description of an attached device changed.
-func (p *Plugin) Update(ctx context.Context, dev core.Device) error {
+// Changed implements [core.ChangeHandler].
+func (p *Plugin) Changed(ctx context.Context, dev core.Device, _ any, what core.Change) error {
 	c := p.conversation(dev.ID)
 	if c == nil {
-		return fmt.Errorf("plugin %s: update %s: %w", p.Name(), dev.Info.Name, errNotAttached)
+		return fmt.Errorf("plugin %s: change %s: %w", p.Name(), dev.Info.Name, errNotAttached)
 	}
-	return c.update(ctx, dev)
+	return c.changed(ctx, dev, what)
 }
 
 // errNotAttached is for a device that no conversation is about.

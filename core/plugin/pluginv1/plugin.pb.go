@@ -13,7 +13,7 @@
 //  3. Host: ibctl opens the stream on which the plugin asks ibctl things.
 //  4. Configure: the configuration, and the epoch of this ibctl.
 //  5. For each device, one Device stream, which carries everything that happens
-//     to that device in order: Add and its reply, updates and events, Remove and
+//     to that device in order: Add and its reply, changes and events, Remove and
 //     its reply. Streams of different devices are independent.
 //  6. When every device is removed, ibctl calls go-plugin's Shutdown, and the
 //     process exits with status 0.
@@ -48,6 +48,68 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// ChangeBits may grow: a plugin that meets a bit it does not know looks at
+// everything.
+type ChangeBits int32
+
+const (
+	ChangeBits_CHANGE_BITS_UNSPECIFIED ChangeBits = 0
+	// The device was renamed.
+	ChangeBits_CHANGE_BITS_NAME ChangeBits = 1
+	// The description changed: a port's state, the firmware.
+	ChangeBits_CHANGE_BITS_INFO ChangeBits = 2
+	// A port's GID table may have changed.
+	ChangeBits_CHANGE_BITS_GIDS ChangeBits = 4
+	// A netdev behind a port, one stacked on it, or one of their addresses may
+	// have changed.
+	ChangeBits_CHANGE_BITS_NETDEV ChangeBits = 8
+)
+
+// Enum value maps for ChangeBits.
+var (
+	ChangeBits_name = map[int32]string{
+		0: "CHANGE_BITS_UNSPECIFIED",
+		1: "CHANGE_BITS_NAME",
+		2: "CHANGE_BITS_INFO",
+		4: "CHANGE_BITS_GIDS",
+		8: "CHANGE_BITS_NETDEV",
+	}
+	ChangeBits_value = map[string]int32{
+		"CHANGE_BITS_UNSPECIFIED": 0,
+		"CHANGE_BITS_NAME":        1,
+		"CHANGE_BITS_INFO":        2,
+		"CHANGE_BITS_GIDS":        4,
+		"CHANGE_BITS_NETDEV":      8,
+	}
+)
+
+func (x ChangeBits) Enum() *ChangeBits {
+	p := new(ChangeBits)
+	*p = x
+	return p
+}
+
+func (x ChangeBits) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ChangeBits) Descriptor() protoreflect.EnumDescriptor {
+	return file_core_plugin_pluginv1_plugin_proto_enumTypes[0].Descriptor()
+}
+
+func (ChangeBits) Type() protoreflect.EnumType {
+	return &file_core_plugin_pluginv1_plugin_proto_enumTypes[0]
+}
+
+func (x ChangeBits) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ChangeBits.Descriptor instead.
+func (ChangeBits) EnumDescriptor() ([]byte, []int) {
+	return file_core_plugin_pluginv1_plugin_proto_rawDescGZIP(), []int{0}
+}
 
 // DeviceID names one incarnation of a device. Names and indices are used again;
 // this is not.
@@ -313,7 +375,7 @@ type DeviceRequest struct {
 	// Types that are valid to be assigned to Request:
 	//
 	//	*DeviceRequest_Add
-	//	*DeviceRequest_Update
+	//	*DeviceRequest_Change
 	//	*DeviceRequest_Remove
 	Request       isDeviceRequest_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
@@ -380,10 +442,10 @@ func (x *DeviceRequest) GetAdd() *Add {
 	return nil
 }
 
-func (x *DeviceRequest) GetUpdate() *Update {
+func (x *DeviceRequest) GetChange() *Change {
 	if x != nil {
-		if x, ok := x.Request.(*DeviceRequest_Update); ok {
-			return x.Update
+		if x, ok := x.Request.(*DeviceRequest_Change); ok {
+			return x.Change
 		}
 	}
 	return nil
@@ -406,8 +468,8 @@ type DeviceRequest_Add struct {
 	Add *Add `protobuf:"bytes,3,opt,name=add,proto3,oneof"`
 }
 
-type DeviceRequest_Update struct {
-	Update *Update `protobuf:"bytes,4,opt,name=update,proto3,oneof"`
+type DeviceRequest_Change struct {
+	Change *Change `protobuf:"bytes,4,opt,name=change,proto3,oneof"`
 }
 
 type DeviceRequest_Remove struct {
@@ -416,7 +478,7 @@ type DeviceRequest_Remove struct {
 
 func (*DeviceRequest_Add) isDeviceRequest_Request() {}
 
-func (*DeviceRequest_Update) isDeviceRequest_Request() {}
+func (*DeviceRequest_Change) isDeviceRequest_Request() {}
 
 func (*DeviceRequest_Remove) isDeviceRequest_Request() {}
 
@@ -465,29 +527,33 @@ func (x *Add) GetDevice() *Device {
 	return nil
 }
 
-// Update: the device's description is now this (it was renamed, a port changed
-// its state). Nothing is asked but to take note. The answer is updated.
-type Update struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Device        *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+// Change: something about the device may have changed. It is a hint: look again.
+// Several changes may come as one. The answer is changed; an error in it is noted,
+// and the device stays attached.
+type Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// device is the description as it is now.
+	Device *Device `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	// what is a set of ChangeBits.
+	What          uint32 `protobuf:"varint,2,opt,name=what,proto3" json:"what,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Update) Reset() {
-	*x = Update{}
+func (x *Change) Reset() {
+	*x = Change{}
 	mi := &file_core_plugin_pluginv1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Update) String() string {
+func (x *Change) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Update) ProtoMessage() {}
+func (*Change) ProtoMessage() {}
 
-func (x *Update) ProtoReflect() protoreflect.Message {
+func (x *Change) ProtoReflect() protoreflect.Message {
 	mi := &file_core_plugin_pluginv1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -499,16 +565,23 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Update.ProtoReflect.Descriptor instead.
-func (*Update) Descriptor() ([]byte, []int) {
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
 	return file_core_plugin_pluginv1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *Update) GetDevice() *Device {
+func (x *Change) GetDevice() *Device {
 	if x != nil {
 		return x.Device
 	}
 	return nil
+}
+
+func (x *Change) GetWhat() uint32 {
+	if x != nil {
+		return x.What
+	}
+	return 0
 }
 
 // Remove: stop driving this device. The answer is removed.
@@ -555,7 +628,7 @@ type DeviceReply struct {
 	// Types that are valid to be assigned to Reply:
 	//
 	//	*DeviceReply_Added
-	//	*DeviceReply_Updated
+	//	*DeviceReply_Changed
 	//	*DeviceReply_Removed
 	//	*DeviceReply_Event
 	Reply         isDeviceReply_Reply `protobuf_oneof:"reply"`
@@ -616,10 +689,10 @@ func (x *DeviceReply) GetAdded() *Result {
 	return nil
 }
 
-func (x *DeviceReply) GetUpdated() *Result {
+func (x *DeviceReply) GetChanged() *Result {
 	if x != nil {
-		if x, ok := x.Reply.(*DeviceReply_Updated); ok {
-			return x.Updated
+		if x, ok := x.Reply.(*DeviceReply_Changed); ok {
+			return x.Changed
 		}
 	}
 	return nil
@@ -652,8 +725,8 @@ type DeviceReply_Added struct {
 	Added *Result `protobuf:"bytes,2,opt,name=added,proto3,oneof"`
 }
 
-type DeviceReply_Updated struct {
-	Updated *Result `protobuf:"bytes,3,opt,name=updated,proto3,oneof"`
+type DeviceReply_Changed struct {
+	Changed *Result `protobuf:"bytes,3,opt,name=changed,proto3,oneof"`
 }
 
 type DeviceReply_Removed struct {
@@ -667,7 +740,7 @@ type DeviceReply_Event struct {
 
 func (*DeviceReply_Added) isDeviceReply_Reply() {}
 
-func (*DeviceReply_Updated) isDeviceReply_Reply() {}
+func (*DeviceReply_Changed) isDeviceReply_Reply() {}
 
 func (*DeviceReply_Removed) isDeviceReply_Reply() {}
 
@@ -1732,18 +1805,19 @@ const file_core_plugin_pluginv1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"timeout_ms\x18\x02 \x01(\x04R\ttimeoutMs\x12(\n" +
 	"\x03add\x18\x03 \x01(\v2\x14.ibctl.plugin.v1.AddH\x00R\x03add\x121\n" +
-	"\x06update\x18\x04 \x01(\v2\x17.ibctl.plugin.v1.UpdateH\x00R\x06update\x121\n" +
+	"\x06change\x18\x04 \x01(\v2\x17.ibctl.plugin.v1.ChangeH\x00R\x06change\x121\n" +
 	"\x06remove\x18\x05 \x01(\v2\x17.ibctl.plugin.v1.RemoveH\x00R\x06removeB\t\n" +
 	"\arequest\"6\n" +
 	"\x03Add\x12/\n" +
-	"\x06device\x18\x01 \x01(\v2\x17.ibctl.plugin.v1.DeviceR\x06device\"9\n" +
-	"\x06Update\x12/\n" +
-	"\x06device\x18\x01 \x01(\v2\x17.ibctl.plugin.v1.DeviceR\x06device\"\b\n" +
+	"\x06device\x18\x01 \x01(\v2\x17.ibctl.plugin.v1.DeviceR\x06device\"M\n" +
+	"\x06Change\x12/\n" +
+	"\x06device\x18\x01 \x01(\v2\x17.ibctl.plugin.v1.DeviceR\x06device\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\rR\x04what\"\b\n" +
 	"\x06Remove\"\x8c\x02\n" +
 	"\vDeviceReply\x12)\n" +
 	"\x02id\x18\x01 \x01(\v2\x19.ibctl.plugin.v1.DeviceIDR\x02id\x12/\n" +
 	"\x05added\x18\x02 \x01(\v2\x17.ibctl.plugin.v1.ResultH\x00R\x05added\x123\n" +
-	"\aupdated\x18\x03 \x01(\v2\x17.ibctl.plugin.v1.ResultH\x00R\aupdated\x123\n" +
+	"\achanged\x18\x03 \x01(\v2\x17.ibctl.plugin.v1.ResultH\x00R\achanged\x123\n" +
 	"\aremoved\x18\x04 \x01(\v2\x17.ibctl.plugin.v1.ResultH\x00R\aremoved\x12.\n" +
 	"\x05event\x18\x05 \x01(\v2\x16.ibctl.plugin.v1.EventH\x00R\x05eventB\a\n" +
 	"\x05reply\"6\n" +
@@ -1856,7 +1930,14 @@ const file_core_plugin_pluginv1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"\b_max_mtuB\v\n" +
 	"\t_cap_maskB\x0f\n" +
-	"\r_netdev_index2\xb0\x02\n" +
+	"\r_netdev_index*\x83\x01\n" +
+	"\n" +
+	"ChangeBits\x12\x1b\n" +
+	"\x17CHANGE_BITS_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CHANGE_BITS_NAME\x10\x01\x12\x14\n" +
+	"\x10CHANGE_BITS_INFO\x10\x02\x12\x14\n" +
+	"\x10CHANGE_BITS_GIDS\x10\x04\x12\x16\n" +
+	"\x12CHANGE_BITS_NETDEV\x10\b2\xb0\x02\n" +
 	"\x06Plugin\x12C\n" +
 	"\x04Info\x12\x1c.ibctl.plugin.v1.InfoRequest\x1a\x1d.ibctl.plugin.v1.InfoResponse\x12R\n" +
 	"\tConfigure\x12!.ibctl.plugin.v1.ConfigureRequest\x1a\".ibctl.plugin.v1.ConfigureResponse\x12A\n" +
@@ -1875,67 +1956,69 @@ func file_core_plugin_pluginv1_plugin_proto_rawDescGZIP() []byte {
 	return file_core_plugin_pluginv1_plugin_proto_rawDescData
 }
 
+var file_core_plugin_pluginv1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_core_plugin_pluginv1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_core_plugin_pluginv1_plugin_proto_goTypes = []any{
-	(*DeviceID)(nil),          // 0: ibctl.plugin.v1.DeviceID
-	(*InfoRequest)(nil),       // 1: ibctl.plugin.v1.InfoRequest
-	(*InfoResponse)(nil),      // 2: ibctl.plugin.v1.InfoResponse
-	(*ConfigureRequest)(nil),  // 3: ibctl.plugin.v1.ConfigureRequest
-	(*ConfigureResponse)(nil), // 4: ibctl.plugin.v1.ConfigureResponse
-	(*DeviceRequest)(nil),     // 5: ibctl.plugin.v1.DeviceRequest
-	(*Add)(nil),               // 6: ibctl.plugin.v1.Add
-	(*Update)(nil),            // 7: ibctl.plugin.v1.Update
-	(*Remove)(nil),            // 8: ibctl.plugin.v1.Remove
-	(*DeviceReply)(nil),       // 9: ibctl.plugin.v1.DeviceReply
-	(*Result)(nil),            // 10: ibctl.plugin.v1.Result
-	(*Error)(nil),             // 11: ibctl.plugin.v1.Error
-	(*Event)(nil),             // 12: ibctl.plugin.v1.Event
-	(*HostCall)(nil),          // 13: ibctl.plugin.v1.HostCall
-	(*HostReply)(nil),         // 14: ibctl.plugin.v1.HostReply
-	(*ListDevices)(nil),       // 15: ibctl.plugin.v1.ListDevices
-	(*DeviceList)(nil),        // 16: ibctl.plugin.v1.DeviceList
-	(*RegisteredDevice)(nil),  // 17: ibctl.plugin.v1.RegisteredDevice
-	(*ListRoCEPorts)(nil),     // 18: ibctl.plugin.v1.ListRoCEPorts
-	(*PortList)(nil),          // 19: ibctl.plugin.v1.PortList
-	(*PortRef)(nil),           // 20: ibctl.plugin.v1.PortRef
-	(*Device)(nil),            // 21: ibctl.plugin.v1.Device
-	(*Port)(nil),              // 22: ibctl.plugin.v1.Port
-	nil,                       // 23: ibctl.plugin.v1.Event.AttributesEntry
+	(ChangeBits)(0),           // 0: ibctl.plugin.v1.ChangeBits
+	(*DeviceID)(nil),          // 1: ibctl.plugin.v1.DeviceID
+	(*InfoRequest)(nil),       // 2: ibctl.plugin.v1.InfoRequest
+	(*InfoResponse)(nil),      // 3: ibctl.plugin.v1.InfoResponse
+	(*ConfigureRequest)(nil),  // 4: ibctl.plugin.v1.ConfigureRequest
+	(*ConfigureResponse)(nil), // 5: ibctl.plugin.v1.ConfigureResponse
+	(*DeviceRequest)(nil),     // 6: ibctl.plugin.v1.DeviceRequest
+	(*Add)(nil),               // 7: ibctl.plugin.v1.Add
+	(*Change)(nil),            // 8: ibctl.plugin.v1.Change
+	(*Remove)(nil),            // 9: ibctl.plugin.v1.Remove
+	(*DeviceReply)(nil),       // 10: ibctl.plugin.v1.DeviceReply
+	(*Result)(nil),            // 11: ibctl.plugin.v1.Result
+	(*Error)(nil),             // 12: ibctl.plugin.v1.Error
+	(*Event)(nil),             // 13: ibctl.plugin.v1.Event
+	(*HostCall)(nil),          // 14: ibctl.plugin.v1.HostCall
+	(*HostReply)(nil),         // 15: ibctl.plugin.v1.HostReply
+	(*ListDevices)(nil),       // 16: ibctl.plugin.v1.ListDevices
+	(*DeviceList)(nil),        // 17: ibctl.plugin.v1.DeviceList
+	(*RegisteredDevice)(nil),  // 18: ibctl.plugin.v1.RegisteredDevice
+	(*ListRoCEPorts)(nil),     // 19: ibctl.plugin.v1.ListRoCEPorts
+	(*PortList)(nil),          // 20: ibctl.plugin.v1.PortList
+	(*PortRef)(nil),           // 21: ibctl.plugin.v1.PortRef
+	(*Device)(nil),            // 22: ibctl.plugin.v1.Device
+	(*Port)(nil),              // 23: ibctl.plugin.v1.Port
+	nil,                       // 24: ibctl.plugin.v1.Event.AttributesEntry
 }
 var file_core_plugin_pluginv1_plugin_proto_depIdxs = []int32{
-	0,  // 0: ibctl.plugin.v1.DeviceRequest.id:type_name -> ibctl.plugin.v1.DeviceID
-	6,  // 1: ibctl.plugin.v1.DeviceRequest.add:type_name -> ibctl.plugin.v1.Add
-	7,  // 2: ibctl.plugin.v1.DeviceRequest.update:type_name -> ibctl.plugin.v1.Update
-	8,  // 3: ibctl.plugin.v1.DeviceRequest.remove:type_name -> ibctl.plugin.v1.Remove
-	21, // 4: ibctl.plugin.v1.Add.device:type_name -> ibctl.plugin.v1.Device
-	21, // 5: ibctl.plugin.v1.Update.device:type_name -> ibctl.plugin.v1.Device
-	0,  // 6: ibctl.plugin.v1.DeviceReply.id:type_name -> ibctl.plugin.v1.DeviceID
-	10, // 7: ibctl.plugin.v1.DeviceReply.added:type_name -> ibctl.plugin.v1.Result
-	10, // 8: ibctl.plugin.v1.DeviceReply.updated:type_name -> ibctl.plugin.v1.Result
-	10, // 9: ibctl.plugin.v1.DeviceReply.removed:type_name -> ibctl.plugin.v1.Result
-	12, // 10: ibctl.plugin.v1.DeviceReply.event:type_name -> ibctl.plugin.v1.Event
-	11, // 11: ibctl.plugin.v1.Result.error:type_name -> ibctl.plugin.v1.Error
-	23, // 12: ibctl.plugin.v1.Event.attributes:type_name -> ibctl.plugin.v1.Event.AttributesEntry
-	0,  // 13: ibctl.plugin.v1.HostCall.device:type_name -> ibctl.plugin.v1.DeviceID
-	15, // 14: ibctl.plugin.v1.HostCall.list_devices:type_name -> ibctl.plugin.v1.ListDevices
-	18, // 15: ibctl.plugin.v1.HostCall.list_roce_ports:type_name -> ibctl.plugin.v1.ListRoCEPorts
-	11, // 16: ibctl.plugin.v1.HostReply.error:type_name -> ibctl.plugin.v1.Error
-	16, // 17: ibctl.plugin.v1.HostReply.devices:type_name -> ibctl.plugin.v1.DeviceList
-	19, // 18: ibctl.plugin.v1.HostReply.ports:type_name -> ibctl.plugin.v1.PortList
-	17, // 19: ibctl.plugin.v1.DeviceList.devices:type_name -> ibctl.plugin.v1.RegisteredDevice
-	0,  // 20: ibctl.plugin.v1.RegisteredDevice.id:type_name -> ibctl.plugin.v1.DeviceID
-	21, // 21: ibctl.plugin.v1.RegisteredDevice.device:type_name -> ibctl.plugin.v1.Device
-	20, // 22: ibctl.plugin.v1.PortList.ports:type_name -> ibctl.plugin.v1.PortRef
-	0,  // 23: ibctl.plugin.v1.PortRef.id:type_name -> ibctl.plugin.v1.DeviceID
-	22, // 24: ibctl.plugin.v1.Device.ports:type_name -> ibctl.plugin.v1.Port
-	1,  // 25: ibctl.plugin.v1.Plugin.Info:input_type -> ibctl.plugin.v1.InfoRequest
-	3,  // 26: ibctl.plugin.v1.Plugin.Configure:input_type -> ibctl.plugin.v1.ConfigureRequest
-	14, // 27: ibctl.plugin.v1.Plugin.Host:input_type -> ibctl.plugin.v1.HostReply
-	5,  // 28: ibctl.plugin.v1.Plugin.Device:input_type -> ibctl.plugin.v1.DeviceRequest
-	2,  // 29: ibctl.plugin.v1.Plugin.Info:output_type -> ibctl.plugin.v1.InfoResponse
-	4,  // 30: ibctl.plugin.v1.Plugin.Configure:output_type -> ibctl.plugin.v1.ConfigureResponse
-	13, // 31: ibctl.plugin.v1.Plugin.Host:output_type -> ibctl.plugin.v1.HostCall
-	9,  // 32: ibctl.plugin.v1.Plugin.Device:output_type -> ibctl.plugin.v1.DeviceReply
+	1,  // 0: ibctl.plugin.v1.DeviceRequest.id:type_name -> ibctl.plugin.v1.DeviceID
+	7,  // 1: ibctl.plugin.v1.DeviceRequest.add:type_name -> ibctl.plugin.v1.Add
+	8,  // 2: ibctl.plugin.v1.DeviceRequest.change:type_name -> ibctl.plugin.v1.Change
+	9,  // 3: ibctl.plugin.v1.DeviceRequest.remove:type_name -> ibctl.plugin.v1.Remove
+	22, // 4: ibctl.plugin.v1.Add.device:type_name -> ibctl.plugin.v1.Device
+	22, // 5: ibctl.plugin.v1.Change.device:type_name -> ibctl.plugin.v1.Device
+	1,  // 6: ibctl.plugin.v1.DeviceReply.id:type_name -> ibctl.plugin.v1.DeviceID
+	11, // 7: ibctl.plugin.v1.DeviceReply.added:type_name -> ibctl.plugin.v1.Result
+	11, // 8: ibctl.plugin.v1.DeviceReply.changed:type_name -> ibctl.plugin.v1.Result
+	11, // 9: ibctl.plugin.v1.DeviceReply.removed:type_name -> ibctl.plugin.v1.Result
+	13, // 10: ibctl.plugin.v1.DeviceReply.event:type_name -> ibctl.plugin.v1.Event
+	12, // 11: ibctl.plugin.v1.Result.error:type_name -> ibctl.plugin.v1.Error
+	24, // 12: ibctl.plugin.v1.Event.attributes:type_name -> ibctl.plugin.v1.Event.AttributesEntry
+	1,  // 13: ibctl.plugin.v1.HostCall.device:type_name -> ibctl.plugin.v1.DeviceID
+	16, // 14: ibctl.plugin.v1.HostCall.list_devices:type_name -> ibctl.plugin.v1.ListDevices
+	19, // 15: ibctl.plugin.v1.HostCall.list_roce_ports:type_name -> ibctl.plugin.v1.ListRoCEPorts
+	12, // 16: ibctl.plugin.v1.HostReply.error:type_name -> ibctl.plugin.v1.Error
+	17, // 17: ibctl.plugin.v1.HostReply.devices:type_name -> ibctl.plugin.v1.DeviceList
+	20, // 18: ibctl.plugin.v1.HostReply.ports:type_name -> ibctl.plugin.v1.PortList
+	18, // 19: ibctl.plugin.v1.DeviceList.devices:type_name -> ibctl.plugin.v1.RegisteredDevice
+	1,  // 20: ibctl.plugin.v1.RegisteredDevice.id:type_name -> ibctl.plugin.v1.DeviceID
+	22, // 21: ibctl.plugin.v1.RegisteredDevice.device:type_name -> ibctl.plugin.v1.Device
+	21, // 22: ibctl.plugin.v1.PortList.ports:type_name -> ibctl.plugin.v1.PortRef
+	1,  // 23: ibctl.plugin.v1.PortRef.id:type_name -> ibctl.plugin.v1.DeviceID
+	23, // 24: ibctl.plugin.v1.Device.ports:type_name -> ibctl.plugin.v1.Port
+	2,  // 25: ibctl.plugin.v1.Plugin.Info:input_type -> ibctl.plugin.v1.InfoRequest
+	4,  // 26: ibctl.plugin.v1.Plugin.Configure:input_type -> ibctl.plugin.v1.ConfigureRequest
+	15, // 27: ibctl.plugin.v1.Plugin.Host:input_type -> ibctl.plugin.v1.HostReply
+	6,  // 28: ibctl.plugin.v1.Plugin.Device:input_type -> ibctl.plugin.v1.DeviceRequest
+	3,  // 29: ibctl.plugin.v1.Plugin.Info:output_type -> ibctl.plugin.v1.InfoResponse
+	5,  // 30: ibctl.plugin.v1.Plugin.Configure:output_type -> ibctl.plugin.v1.ConfigureResponse
+	14, // 31: ibctl.plugin.v1.Plugin.Host:output_type -> ibctl.plugin.v1.HostCall
+	10, // 32: ibctl.plugin.v1.Plugin.Device:output_type -> ibctl.plugin.v1.DeviceReply
 	29, // [29:33] is the sub-list for method output_type
 	25, // [25:29] is the sub-list for method input_type
 	25, // [25:25] is the sub-list for extension type_name
@@ -1950,12 +2033,12 @@ func file_core_plugin_pluginv1_plugin_proto_init() {
 	}
 	file_core_plugin_pluginv1_plugin_proto_msgTypes[5].OneofWrappers = []any{
 		(*DeviceRequest_Add)(nil),
-		(*DeviceRequest_Update)(nil),
+		(*DeviceRequest_Change)(nil),
 		(*DeviceRequest_Remove)(nil),
 	}
 	file_core_plugin_pluginv1_plugin_proto_msgTypes[9].OneofWrappers = []any{
 		(*DeviceReply_Added)(nil),
-		(*DeviceReply_Updated)(nil),
+		(*DeviceReply_Changed)(nil),
 		(*DeviceReply_Removed)(nil),
 		(*DeviceReply_Event)(nil),
 	}
@@ -1976,13 +2059,14 @@ func file_core_plugin_pluginv1_plugin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_plugin_pluginv1_plugin_proto_rawDesc), len(file_core_plugin_pluginv1_plugin_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_core_plugin_pluginv1_plugin_proto_goTypes,
 		DependencyIndexes: file_core_plugin_pluginv1_plugin_proto_depIdxs,
+		EnumInfos:         file_core_plugin_pluginv1_plugin_proto_enumTypes,
 		MessageInfos:      file_core_plugin_pluginv1_plugin_proto_msgTypes,
 	}.Build()
 	File_core_plugin_pluginv1_plugin_proto = out.File

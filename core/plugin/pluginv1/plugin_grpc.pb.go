@@ -13,7 +13,7 @@
 //  3. Host: ibctl opens the stream on which the plugin asks ibctl things.
 //  4. Configure: the configuration, and the epoch of this ibctl.
 //  5. For each device, one Device stream, which carries everything that happens
-//     to that device in order: Add and its reply, updates and events, Remove and
+//     to that device in order: Add and its reply, changes and events, Remove and
 //     its reply. Streams of different devices are independent.
 //  6. When every device is removed, ibctl calls go-plugin's Shutdown, and the
 //     process exits with status 0.
@@ -70,9 +70,9 @@ type PluginClient interface {
 	// replies, in any order, each reply with the number of its call.
 	Host(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[HostReply, HostCall], error)
 	// Device is one device's conversation. ibctl sends one request at a time and
-	// waits for its reply, with one exception: a Remove may follow an Add that is
-	// still at work. That Add is then to be given up; its reply is sent, and
-	// Remove's after it.
+	// waits for its reply, with one exception: a Remove may follow an Add or a
+	// Change that is still at work. That is then to be given up; its reply is sent,
+	// and Remove's after it.
 	//
 	// Whatever the order in which streams come, a device is known by its DeviceID
 	// alone:
@@ -159,9 +159,9 @@ type PluginServer interface {
 	// replies, in any order, each reply with the number of its call.
 	Host(grpc.BidiStreamingServer[HostReply, HostCall]) error
 	// Device is one device's conversation. ibctl sends one request at a time and
-	// waits for its reply, with one exception: a Remove may follow an Add that is
-	// still at work. That Add is then to be given up; its reply is sent, and
-	// Remove's after it.
+	// waits for its reply, with one exception: a Remove may follow an Add or a
+	// Change that is still at work. That is then to be given up; its reply is sent,
+	// and Remove's after it.
 	//
 	// Whatever the order in which streams come, a device is known by its DeviceID
 	// alone:
