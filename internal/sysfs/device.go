@@ -39,7 +39,7 @@ func (fs *FS) Complete(d *rdma.Device, detail Detail) ([]rdma.Warning, error) {
 	r.device(d)
 	r.identity(d)
 	r.ports(d)
-	if r.suspicious && !r.alive() {
+	if r.suspicious && !r.dir.alive() {
 		return nil, fmt.Errorf("%s: %w", d.Name, ErrVanished)
 	}
 	return r.list, nil
@@ -69,12 +69,6 @@ func (r *reader) device(d *rdma.Device) {
 	r.text(&d.HCAType, "hca_type")
 	r.text(&d.BoardID, "board_id")
 	r.text(&d.HWRev, "hw_rev")
-}
-
-// alive tells whether the directory still belongs to a device: a removed one is
-// empty.
-func (r *reader) alive() bool {
-	return r.dir.confined || r.dir.exists("ports") && r.dir.exists("node_guid")
 }
 
 // file reads one file. A file that is not there is no warning.

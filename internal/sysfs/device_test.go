@@ -265,8 +265,8 @@ func TestVanished(t *testing.T) {
 	}
 	r := reader{fs: fs, dir: dir}
 	r.device(&rdma.Device{})
-	if !r.suspicious || r.alive() {
-		t.Errorf("suspicious %t, alive %t", r.suspicious, r.alive())
+	if !r.suspicious || r.dir.alive() {
+		t.Errorf("suspicious %t, alive %t", r.suspicious, r.dir.alive())
 	}
 }
 

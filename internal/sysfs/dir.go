@@ -102,6 +102,10 @@ func (d dir) exists(name string) bool {
 	return unix.Faccessat(d.fd, name, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) == nil
 }
 
+// alive tells whether a device's directory still belongs to one: a removed one
+// is empty. A copied tree is never removed, and may lack anything.
+func (d dir) alive() bool { return d.confined || d.exists("ports") && d.exists("node_guid") }
+
 // names lists the directory in no order. It may be called once.
 func (d dir) names() ([]string, error) {
 	var names []string

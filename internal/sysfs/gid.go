@@ -21,16 +21,26 @@ type GIDTable struct {
 	Entries []rdma.GIDEntry
 }
 
+// GIDs reads the GID table of a port of the device that has the name now; see
+// [Device.GIDs].
+func (fs *FS) GIDs(ctx context.Context, device string, port uint32, empty bool) (GIDTable, []rdma.Warning, error) {
+	d, err := fs.OpenDevice(device)
+	if err != nil {
+		return GIDTable{}, nil, err
+	}
+	defer d.Close()
+	return d.GIDs(ctx, device, port, empty)
+}
+
 // GIDs reads the GID table of a port, with the type and the netdev of each
 // entry, and marks the default GIDs. Empty slots are left out unless empty is
 // set. An entry that changes while it is read is read again, so GID, type and
-// netdev belong together.
+// netdev belong together. The results speak of the device by the name given.
 //
-// It returns [ErrNoDevice], [ErrNoPort], [ErrVanished] if the device goes away
-// meanwhile, or the error of ctx. What else cannot be read is a warning, whose
-// object is the slot.
-func (fs *FS) GIDs(ctx context.Context, device string, port uint32, empty bool) (GIDTable, []rdma.Warning, error) {
-	r, err := fs.openGIDs(device, port)
+// It returns [ErrNoPort], [ErrVanished] if the device went away, or the error of
+// ctx. What else cannot be read is a warning, whose object is the slot.
+func (d *Device) GIDs(ctx context.Context, name string, port uint32, empty bool) (GIDTable, []rdma.Warning, error) {
+	r, err := d.openGIDs(name, port)
 	if err != nil {
 		return GIDTable{}, nil, err
 	}
@@ -62,22 +72,19 @@ type gidReader struct {
 // driver that fails for all of them need not say so a thousand times.
 const maxSlotWarnings = 8
 
-func (fs *FS) openGIDs(device string, port uint32) (*gidReader, error) {
-	object := device + "/" + strconv.FormatUint(uint64(port), 10)
-	dev, err := fs.openDevice(device)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", device, err)
-	}
-	defer dev.close()
-	p, err := dev.sub("ports/" + strconv.FormatUint(uint64(port), 10))
-	if errors.Is(err, unix.ENOENT) {
+func (d *Device) openGIDs(name string, port uint32) (*gidReader, error) {
+	object := name + "/" + strconv.FormatUint(uint64(port), 10)
+	p, err := d.dir.sub("ports/" + strconv.FormatUint(uint64(port), 10))
+	switch {
+	case errors.Is(err, unix.ENOENT) && !d.dir.exists("ports"):
+		return nil, fmt.Errorf("%s: %w", object, ErrVanished)
+	case errors.Is(err, unix.ENOENT):
 		return nil, fmt.Errorf("%s: %w", object, ErrNoPort)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("%s: open port: %w", object, err)
 	}
 	defer p.close()
-	r := &gidReader{device: device, port: port, object: object}
+	r := &gidReader{device: name, port: port, object: object}
 	return r, r.open(p)
 }
 

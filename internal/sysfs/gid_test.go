@@ -156,12 +156,49 @@ func TestGIDsErrors(t *testing.T) {
 	}
 }
 
+// openTable starts to read port 1 of device x.
+func openTable(t *testing.T, fs *FS) (*gidReader, error) {
+	t.Helper()
+	d, err := fs.OpenDevice("x")
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { d.Close() })
+	return d.openGIDs("x", 1)
+}
+
+// What was opened stays with its device, whoever takes the name.
+func TestDeviceOutlivesItsName(t *testing.T) {
+	fs := open(t, gidTree(4, map[int][3]string{0: {"fe80::1", "RoCE v2", "eth0"}}))["live"]
+	d, err := fs.OpenDevice("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	class := filepath.Join(fs.root, "class/infiniband")
+	if err := os.Rename(filepath.Join(class, "x"), filepath.Join(class, "renamed")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(class, "x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if table, _, err := d.GIDs(t.Context(), "renamed", 1, false); err != nil || len(table.Entries) != 1 || table.Entries[0].Device != "renamed" {
+		t.Errorf("after a rename: %+v, %v", table, err)
+	}
+	if err := os.RemoveAll(filepath.Join(class, "renamed")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.GIDs(t.Context(), "renamed", 1, false); !errors.Is(err, ErrVanished) {
+		t.Errorf("after the removal: %v, want ErrVanished", err)
+	}
+}
+
 // A table that ends because its device is being removed is not one that is
 // shorter: the kernel removes its files from the first one on.
 func TestGIDsVanish(t *testing.T) {
 	for _, kept := range []int{0, 3} {
 		fs := open(t, gidTree(8, nil))["live"]
-		r, err := fs.openGIDs("x", 1)
+		r, err := openTable(t, fs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +256,7 @@ func TestCharDevs(t *testing.T) {
 // An empty slot must cost nothing but its three system calls.
 func TestEmptySlotsDoNotAllocate(t *testing.T) {
 	fs := open(t, gidTree(512, nil))["live"]
-	r, err := fs.openGIDs("x", 1)
+	r, err := openTable(t, fs)
 	if err != nil {
 		t.Fatal(err)
 	}

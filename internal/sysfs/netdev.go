@@ -12,7 +12,12 @@ import (
 // GID has one. It is for kernels whose nldev does not tell the port's netdev.
 // The name is one of the namespace that the netdev lies in.
 func (fs *FS) PortNetdev(ctx context.Context, device string, port uint32) (name string, err error) {
-	r, err := fs.openGIDs(device, port)
+	d, err := fs.OpenDevice(device)
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	r, err := d.openGIDs(device, port)
 	if err != nil {
 		return "", err
 	}
