@@ -1,0 +1,81 @@
+// Package roce is the GID client: it reads the GID tables of the devices that it
+// drives and answers for them. Its name is that of the tables that matter most;
+// it reads those of InfiniBand and iWARP ports as well.
+//
+// On Add it opens the device's directory in sysfs and keeps it open until
+// Remove. Whoever asks is answered from that directory, not from whatever has
+// the device's name by then: the kernel reuses names, and a directory that was
+// removed stays empty for good.
+package roce
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"github.com/ibctl/ibctl/core/plugin"
+	"github.com/ibctl/ibctl/internal/sysfs"
+	"github.com/ibctl/ibctl/plugins/roce/rocev1"
+)
+
+// Name is the client's name.
+const Name = "roce"
+
+// Config is the client's part of ibctl's configuration, as JSON.
+type Config struct {
+	// Root is a sysfs tree to read instead of this host's /sys.
+	Root string `json:"root,omitempty"`
+}
+
+// Client is the roce client. It is made for one process, and its methods are
+// called by [plugin.Serve].
+type Client struct {
+	sysfs *sysfs.FS
+}
+
+// New returns a client of this host's devices.
+func New() *Client { return &Client{sysfs: sysfs.Live()} }
+
+// Name implements [plugin.Client].
+func (c *Client) Name() string { return Name }
+
+// Configure implements [plugin.Configurer].
+func (c *Client) Configure(_ context.Context, _ *plugin.Host, config []byte) error {
+	if len(config) == 0 {
+		return nil
+	}
+	var conf Config
+	if err := json.Unmarshal(config, &conf); err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	if conf.Root == "" {
+		return nil
+	}
+	tree, err := sysfs.Open(conf.Root)
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	c.sysfs = tree
+	return nil
+}
+
+// Add implements [plugin.Client].
+func (c *Client) Add(_ context.Context, dev *plugin.Device) (any, error) {
+	dir, err := c.sysfs.OpenDevice(dev.Info().Name)
+	if err != nil {
+		return nil, err
+	}
+	return dir, nil
+}
+
+// Remove implements [plugin.Client]. No question about the device runs any more.
+func (c *Client) Remove(_ context.Context, dev *plugin.Device) error {
+	return dev.Data().(*sysfs.Device).Close()
+}
+
+// RegisterServices implements [plugin.ServiceProvider].
+func (c *Client) RegisterServices(r grpc.ServiceRegistrar, devices *plugin.Devices) {
+	rocev1.RegisterRoCEServer(r, &service{devices: devices})
+}
