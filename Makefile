@@ -4,6 +4,7 @@
 #   make demo     ibctl on this host's HCAs, or in a lab VM where there are none
 #   make test     everything: formatting, vet, unit tests with -race, and the lab's tests on all kernels
 #   make lab      a shell in a VM with soft HCAs; KERNEL=6.12 chooses the kernel
+#   make install  bin/ibctl, manual pages and completions below PREFIX (/usr/local), for packagers below DESTDIR
 #   make deps     install the Debian packages that tests and lab need; the others do that by themselves
 #
 # IBCTL_LAB=off does without VMs, and says so. See internal/lab/doc.go for the lab's other variables.
@@ -13,21 +14,42 @@ GO ?= go
 KERNEL ?=
 
 STATIC := CGO_ENABLED=0 $(GO) build -trimpath
+
+# What is left out, for it costs every start of ibctl: urfave/cli's Markdown renderer, gRPC's debug pages. VERSION is for builds
+# outside of git; inside, Go knows it.
+TAGS := urfave_cli_no_docs,grpcnotrace
+VERSION ?=
+LDFLAGS := -s -w $(VERSION:%=-X main.version=%)
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SHARE = $(DESTDIR)$(PREFIX)/share
 LAB := bin/lab
 
 # The packages that boot VMs run by themselves, and not beside others on the same cores.
 PLAIN_PACKAGES = $(GO) list ./... | grep -v -E '/internal/lab(/e2e)?$$'
 
-.PHONY: all deps check unit lab-tests test demo lab clean FORCE
+.PHONY: all install deps check unit lab-tests test demo lab clean FORCE
 .NOTPARALLEL:
 
 all: bin/ibctl
 
 bin/ibctl: FORCE
-	$(STATIC) -o $@ ./cmd/ibctl
+	$(STATIC) -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $@ ./cmd/ibctl
 
 bin/lab: FORCE
 	@$(STATIC) -o $@ ./internal/lab/cmd/lab
+
+# Installs what is built, so that root needs no Go. Pages name the files that they are installed with.
+install:
+	@[ -x bin/ibctl ] || $(MAKE) --no-print-directory bin/ibctl
+	install -D -m 755 bin/ibctl $(DESTDIR)$(PREFIX)/bin/ibctl
+	for page in man/*.[1-8]; do \
+		sed 's|/usr/local/share|$(PREFIX)/share|' $$page | install -D -m 644 /dev/stdin $(SHARE)/man/man$${page##*.}/$${page##*/} || exit; \
+	done
+	install -D -m 644 cmd/ibctl/completion/ibctl.bash $(SHARE)/bash-completion/completions/ibctl
+	install -D -m 644 cmd/ibctl/completion/ibctl.zsh $(SHARE)/zsh/site-functions/_ibctl
+	install -D -m 644 cmd/ibctl/completion/ibctl.fish $(SHARE)/fish/vendor_completions.d/ibctl.fish
 
 deps:
 	@internal/lab/deps.sh || { [ "$$IBCTL_LAB" = off ] && echo "deps: going on without them, for IBCTL_LAB=off"; }
