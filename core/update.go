@@ -40,6 +40,7 @@ func (r *Registry) rename(ctx context.Context, id ID, name string) (*device, err
 		select {
 		case <-obstacle.gone:
 		case <-d.life.Done():
+			return nil, ErrLeaving
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w while waiting for %v to leave", ctx.Err(), obstacle.id)
 		}
