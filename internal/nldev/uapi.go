@@ -1,0 +1,69 @@
+package nldev
+
+// RDMA_NL_NLDEV, the client number in a message's type: (client << 10) + op.
+const clientNLDev = 5
+
+// enum rdma_nldev_command
+const (
+	cmdGet        = 1
+	cmdPortGet    = 5
+	cmdSysGet     = 6
+	cmdGetCharDev = 15
+	cmdMonitor    = 28
+)
+
+// enum rdma_nldev_attr; the comment is the payload.
+const (
+	attrDevIndex       = 1   // u32
+	attrDevName        = 2   // string
+	attrPortIndex      = 3   // u32; in a GET answer the number of the last port
+	attrCapFlags       = 4   // u64; of a port: CapabilityMask | CapabilityMask2 << 32
+	attrFWVersion      = 5   // string
+	attrNodeGUID       = 6   // u64, host order
+	attrSysImageGUID   = 7   // u64, host order
+	attrSubnetPrefix   = 8   // u64, host order
+	attrLID            = 9   // u32
+	attrSMLID          = 10  // u32
+	attrLMC            = 11  // u8
+	attrPortState      = 12  // u8
+	attrPortPhysState  = 13  // u8
+	attrDevNodeType    = 14  // u8
+	attrNetdevIndex    = 50  // u32
+	attrNetdevName     = 51  // string
+	attrNetnsMode      = 66  // u8
+	attrDevProtocol    = 67  // string
+	attrCharDevType    = 69  // string
+	attrCharDevName    = 70  // string
+	attrCharDevABI     = 71  // u64
+	attrCharDev        = 72  // u64
+	attrUverbsDriverID = 73  // u32, though the header says u64
+	attrCopyOnFork     = 93  // u8
+	attrPrivilegedQKey = 96  // u8
+	attrDevType        = 99  // u8
+	attrParentName     = 100 // string
+	attrEventType      = 102 // u8
+	attrMonitorMode    = 103 // u8
+)
+
+// groupNotify is RDMA_NL_GROUP_NOTIFY.
+const groupNotify = 4
+
+// deviceTypeSMI is RDMA_DEVICE_TYPE_SMI.
+const deviceTypeSMI = 1
+
+// opName is what errors call an operation.
+func opName(op uint16) string {
+	switch op {
+	case cmdGet:
+		return "GET"
+	case cmdPortGet:
+		return "PORT_GET"
+	case cmdSysGet:
+		return "SYS_GET"
+	case cmdGetCharDev:
+		return "GET_CHARDEV"
+	case cmdMonitor:
+		return "MONITOR"
+	}
+	return "?"
+}
