@@ -181,10 +181,14 @@ func (t *Devices) checkEpoch(id *pluginv1.DeviceID) error {
 }
 
 // isPast tells whether an id that is not in the table was there before, or has
-// been overtaken: generations only grow.
+// been overtaken: generations only grow. Devices without an index (those of a
+// captured tree) do not overtake each other: nothing says that they are the same.
 func (t *Devices) isPast(id core.ID) bool {
 	if t.past.has(id) {
 		return true
+	}
+	if id.Index == core.NoIndex {
+		return false
 	}
 	for other := range t.byID {
 		if other.Index == id.Index && other.Generation > id.Generation {
