@@ -95,7 +95,7 @@ func read(ctx context.Context, dev *plugin.Device, port uint32, empty bool) read
 // table that cannot be read is a warning, unless it alone was asked for.
 func (r reading) send(stream grpc.ServerStreamingServer[rocev1.PortGIDs], req *rocev1.ListGIDsRequest) error {
 	if r.err != nil && req.Port != nil {
-		return r.err
+		return notFound(r.err)
 	}
 	if r.err != nil {
 		object := fmt.Sprintf("%s/%d", r.device, r.port)

@@ -65,7 +65,7 @@ func (c *Client) Configure(_ context.Context, _ *plugin.Host, config []byte) err
 func (c *Client) Add(_ context.Context, dev *plugin.Device) (any, error) {
 	dir, err := c.sysfs.OpenDevice(dev.Info().Name)
 	if err != nil {
-		return nil, err
+		return nil, notFound(err)
 	}
 	return dir, nil
 }
