@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -166,24 +167,25 @@ func runTests(ctx context.Context, conf Config, k depot.Series, left time.Durati
 	if left < 2*guard {
 		return false, fmt.Errorf("lab: kernel %s: only %v left of -timeout", k, left.Round(time.Second))
 	}
-	verbose := testing.Verbose()
-	out := newLineWriter(os.Stdout, func(line string) (string, bool) { return underKernel(string(k), line, verbose) })
+	out := &testOutput{w: os.Stdout, kernel: string(k), verbose: testing.Verbose()}
 	conf.Kernel, conf.Timeout = k, left-guard/2
 	conf.Command = append([]string{self}, guestFlags(os.Args[1:], left-guard)...)
 	conf.Stdout, conf.Stderr = out, io.Writer(os.Stdout)
 	r, err := Run(ctx, conf)
-	out.flush()
-	if err != nil {
+	if err := errors.Join(err, out.flush()); err != nil {
 		return false, err
 	}
-	report(k, r)
+	report(k, r, out.failed)
 	return r.Status == 0, nil
 }
 
-func report(k depot.Series, r vm.Result) {
+func report(k depot.Series, r vm.Result, failed []string) {
 	verdict := "passed"
 	if r.Status != 0 {
-		verdict = fmt.Sprintf("FAILED with status %d %s", r.Status, r.Signal)
+		verdict = fmt.Sprintf("FAILED with status %d %s %s", r.Status, r.Signal, strings.Join(failed, " "))
+	}
+	for _, line := range r.Complaints() {
+		fmt.Printf("lab: kernel %s complained: %s\n", k, line)
 	}
 	fmt.Printf("lab: kernel %s (%s): %s in %.1fs, of which %.1fs to boot\n", k, r.Release, verdict, r.Total.Seconds(), r.Booted.Seconds())
 }

@@ -4,55 +4,50 @@ import (
 	"bytes"
 	"io"
 	"regexp"
+	"strings"
 )
 
-// lineWriter passes what is written to it on by whole lines, each through a filter. It is for one goroutine.
-type lineWriter struct {
-	w      io.Writer
-	filter func(line string) (changed string, keep bool)
-	rest   []byte
+// testOutput makes of the output of the tests in one guest a part of the output of all: tests become subtests of the kernel, and
+// the guest's last word is left out. It passes on whole lines. It is for one goroutine.
+type testOutput struct {
+	w       io.Writer
+	kernel  string
+	verbose bool
+	failed  []string // names of the tests that have failed; subtests are not among them
+
+	rest []byte // a line that has no end yet
 }
 
-func newLineWriter(w io.Writer, filter func(string) (string, bool)) *lineWriter {
-	return &lineWriter{w: w, filter: filter}
-}
-
-func (l *lineWriter) Write(p []byte) (int, error) {
-	l.rest = append(l.rest, p...)
+func (o *testOutput) Write(p []byte) (int, error) {
+	o.rest = append(o.rest, p...)
 	for {
-		end := bytes.IndexByte(l.rest, '\n')
+		end := bytes.IndexByte(o.rest, '\n')
 		if end < 0 {
 			return len(p), nil
 		}
-		if err := l.pass(string(l.rest[:end])); err != nil {
+		if err := o.pass(string(o.rest[:end])); err != nil {
 			return 0, err
 		}
-		l.rest = l.rest[end+1:]
+		o.rest = o.rest[end+1:]
 	}
 }
 
 // flush passes on a last line that has no end.
-func (l *lineWriter) flush() error {
-	if len(l.rest) == 0 {
+func (o *testOutput) flush() error {
+	if len(o.rest) == 0 {
 		return nil
 	}
-	line := string(l.rest)
-	l.rest = nil
-	return l.pass(line)
-}
-
-func (l *lineWriter) pass(line string) error {
-	changed, keep := l.filter(line)
-	if !keep {
-		return nil
-	}
-	_, err := io.WriteString(l.w, changed+"\n")
-	return err
+	line := string(o.rest)
+	o.rest = nil
+	return o.pass(line)
 }
 
 var (
 	// testLine is a line in which the testing package names a test. \x16 marks such lines for test2json.
 	testLine = regexp.MustCompile(`^(\x16?(?:=== (?:RUN|PAUSE|CONT|NAME) +| *--- (?:PASS|FAIL|SKIP|BENCH): ))(\S+.*)$`)
+
+	// failLine names a test that failed and is no subtest.
+	failLine = regexp.MustCompile(`^\x16?--- FAIL: (\S+)`)
 
 	// chatter is what a test run that is not verbose does not print.
 	chatter = regexp.MustCompile(`^\x16?(=== | *--- PASS: )`)
@@ -61,10 +56,13 @@ var (
 	verdict = regexp.MustCompile(`^\x16?(PASS|FAIL)$`)
 )
 
-// underKernel turns a line of a test's output in the guest into one of all kernels' output: tests become subtests of the kernel.
-func underKernel(kernel, line string, verbose bool) (changed string, keep bool) {
-	if verdict.MatchString(line) || !verbose && chatter.MatchString(line) {
-		return "", false
+func (o *testOutput) pass(line string) error {
+	if m := failLine.FindStringSubmatch(line); m != nil {
+		o.failed = append(o.failed, strings.TrimSpace(m[1]))
 	}
-	return testLine.ReplaceAllString(line, "${1}linux-"+kernel+"/${2}"), true
+	if verdict.MatchString(line) || !o.verbose && chatter.MatchString(line) {
+		return nil
+	}
+	_, err := io.WriteString(o.w, testLine.ReplaceAllString(line, "${1}linux-"+o.kernel+"/${2}")+"\n")
+	return err
 }

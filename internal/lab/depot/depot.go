@@ -15,7 +15,10 @@
 //
 // The root of a kernel holds boot/vmlinuz-RELEASE or lib/modules/RELEASE/vmlinuz, and lib/modules/RELEASE/ with the files that
 // depmod(8) writes; usr/lib does as well as lib. IBCTL_LAB_KERNELS=DIR names a directory of such roots that is used instead: DIR
-// itself, and each directory in it, is looked at, and a series is served by the release that belongs to it.
+// itself, and each directory in it, is looked at, and a series is served by the newest release that belongs to it.
+//
+// Nothing in the cache is ever updated: a test that passed yesterday runs on the same kernel today. Remove a directory, and it is
+// fetched anew.
 package depot
 
 import (
@@ -59,7 +62,7 @@ func (d *Depot) Kernel(ctx context.Context, s Series) (Kernel, error) {
 		return k, err
 	}
 	if err := d.fetchKernel(ctx, s); err != nil {
-		return Kernel{}, fmt.Errorf("lab: kernel %s: %w", s, err)
+		return Kernel{}, fmt.Errorf("lab: kernel %s can't be had: %w\n%s=DIR names a directory of unpacked kernels from elsewhere", s, err, EnvKernels)
 	}
 	return find(d.kernelRoot(s), s)
 }

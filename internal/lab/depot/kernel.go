@@ -1,11 +1,15 @@
 package depot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 // Kernel is an unpacked kernel.
@@ -16,20 +20,39 @@ type Kernel struct {
 	Modules string // lib/modules/RELEASE: the directory with modules.dep
 }
 
-// find looks for a kernel of the series in dir and in the directories in it. If there is none, the error is an os.ErrNotExist.
+// find looks for the newest kernel of the series in dir and in the directories in it. If there is none, the error is an
+// os.ErrNotExist.
 func find(dir string, s Series) (Kernel, error) {
+	var best string
 	for _, lib := range []string{"lib", "usr/lib", "*/lib", "*/usr/lib"} {
 		trees, err := filepath.Glob(filepath.Join(dir, lib, "modules", "*"))
 		if err != nil {
 			return Kernel{}, fmt.Errorf("lab: look for kernels in %s: %w", dir, err)
 		}
 		for _, tree := range trees {
-			if release := filepath.Base(tree); s.Has(release) {
-				return open(tree, s)
+			if release := filepath.Base(tree); s.Has(release) && compareVersions(release, filepath.Base(best)) > 0 {
+				best = tree
 			}
 		}
 	}
+	if best != "" {
+		return open(best, s)
+	}
 	return Kernel{}, fmt.Errorf("lab: no kernel %s in %s: %w", s, dir, os.ErrNotExist)
+}
+
+// compareVersions orders versions by their numbers, and where these are the same by the rest of the text.
+func compareVersions(a, b string) int {
+	return cmp.Or(slices.Compare(numbers(a), numbers(b)), strings.Compare(a, b))
+}
+
+func numbers(version string) []int {
+	var out []int
+	for _, digits := range strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' }) {
+		n, _ := strconv.Atoi(digits) // too many digits count as the most
+		out = append(out, n)
+	}
+	return out
 }
 
 // open checks that what a boot needs is there. Its errors are no os.ErrNotExist: a tree that is there and broken is for people.

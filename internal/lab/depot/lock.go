@@ -32,7 +32,7 @@ func lock(ctx context.Context, path string, log io.Writer) (unlock func(), err e
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 		}
 		if !told {
-			fmt.Fprintf(log, "lab: another process holds %s; waiting for it\n", path)
+			fmt.Fprintf(log, "lab: waiting for another process that holds %s\n", path)
 			told = true
 		}
 		select {

@@ -25,8 +25,7 @@ func findMirror(ctx context.Context) (string, error) {
 	if uri := mirrorOf(string(out)); uri != "" {
 		return uri, nil
 	}
-	return "", errors.New("apt has no source of Debian packages on this machine; " +
-		EnvKernels + "=DIR can name a directory of unpacked kernels instead")
+	return "", errors.New("apt has no source of Debian packages on this machine")
 }
 
 // mirrorOf picks the main archive from what apt would fetch: the first repository with a suite that has no suffix, such as

@@ -8,5 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Main(m, lab.Suite{NewRDMA: true}))
+	os.Exit(lab.Main(m, lab.Suite{
+		NewRDMA: true,
+	}))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"log"
 	"os"
@@ -26,9 +27,24 @@ func (s *server) dumpState(pid int) {
 			log.Printf("SysRq %c: %v", key, err)
 		}
 	}
-	if err := unix.Kill(pid, unix.SIGQUIT); err != nil {
+	if err := quit(pid); err != nil {
 		log.Printf("SIGQUIT to the command: %v", err)
 	}
+}
+
+// quit sends SIGQUIT to a thread of the process that can take it. Sent to the process, the kernel would pick the main thread, and
+// that may be the very one that waits where no signal reaches it.
+func quit(pid int) error {
+	for _, task := range glob(fmt.Sprintf("/proc/%d/task/*", pid)) {
+		tid, err := strconv.Atoi(filepath.Base(task))
+		if err != nil {
+			continue
+		}
+		if state, _, err := readStat(task); err == nil && state != 'D' {
+			return unix.Tgkill(pid, tid, unix.SIGQUIT)
+		}
+	}
+	return unix.Kill(pid, unix.SIGQUIT)
 }
 
 func processTable() string {
@@ -50,14 +66,23 @@ func processTable() string {
 
 // writeTask writes one line about a thread. One that ended meanwhile has none.
 func writeTask(b *strings.Builder, pid int, dir string) {
-	stat, err := os.ReadFile(dir + "/stat")
+	state, name, err := readStat(dir)
 	if err != nil {
 		return
 	}
-	wchan, _ := os.ReadFile(dir + "/wchan")
-	open, end := strings.IndexByte(string(stat), '('), strings.LastIndexByte(string(stat), ')')
-	if open < 0 || end < open || len(stat) < end+3 {
-		return
+	wchan, _ := os.ReadFile(dir + "/wchan") // a thread that runs waits nowhere
+	fmt.Fprintf(b, "  %d/%s %c %s %s\n", pid, filepath.Base(dir), state, name, wchan)
+}
+
+// readStat reads state and name from a stat file, where the name, in parentheses, may itself have parentheses and spaces.
+func readStat(dir string) (state byte, name string, err error) {
+	stat, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return 0, "", err
 	}
-	fmt.Fprintf(b, "  %d/%s %c %s %s\n", pid, filepath.Base(dir), stat[end+2], stat[open+1:end], wchan)
+	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || end < open || len(stat) < end+3 {
+		return 0, "", fmt.Errorf("%s/stat: %q", dir, stat)
+	}
+	return stat[end+2], string(stat[open+1 : end]), nil
 }

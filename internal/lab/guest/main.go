@@ -38,16 +38,12 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	host := wire.NewSender(port)
-	if err := enterOverlay(); err != nil {
-		return host.Send(wire.FromGuest{Failed: err.Error()})
-	}
-	s := newServer(port, host)
+	s := newServer(port)
 	exit, err := s.run()
 	if err != nil {
-		return host.Send(wire.FromGuest{Failed: err.Error()})
+		return s.finish(wire.FromGuest{Failed: err.Error()})
 	}
-	return host.Send(wire.FromGuest{Exit: exit})
+	return s.finish(wire.FromGuest{Exit: exit})
 }
 
 // earlyBoot does what must be done before there is a way to talk to the host.

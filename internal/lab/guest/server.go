@@ -16,30 +16,36 @@ import (
 
 // server runs the one command of this VM's life.
 type server struct {
-	port    io.Reader
 	host    *wire.Sender
 	reaper  *reaper
 	command chan *wire.Command
 	lost    chan error    // the port ended: the host is gone or talks nonsense
+	bye     chan struct{} // the host has read everything
 	dump    chan struct{} // the host thinks the command hangs
 }
 
-func newServer(port io.Reader, host *wire.Sender) *server {
-	return &server{
-		port: port, host: host,
-		reaper:  newReaper(),
+// newServer returns a server that listens to the host, for as long as the machine runs.
+func newServer(port io.ReadWriter) *server {
+	s := &server{
+		host:    wire.NewSender(port),
 		command: make(chan *wire.Command, 1),
 		lost:    make(chan error, 1),
+		bye:     make(chan struct{}, 1),
 		dump:    make(chan struct{}, 1),
 	}
+	go func() { s.lost <- wire.Receive(port, s.receive) }()
+	return s
 }
 
 func (s *server) run() (*wire.Exit, error) {
+	if err := enterOverlay(); err != nil {
+		return nil, err
+	}
 	release, err := kernelRelease()
 	if err != nil {
 		return nil, err
 	}
-	go func() { s.lost <- wire.Receive(s.port, s.receive) }()
+	s.reaper = newReaper()
 	if err := s.host.Send(wire.FromGuest{Hello: &wire.Hello{Release: release}}); err != nil {
 		return nil, err
 	}
@@ -47,7 +53,7 @@ func (s *server) run() (*wire.Exit, error) {
 	case cmd := <-s.command:
 		return s.runCommand(cmd)
 	case err := <-s.lost:
-		return nil, fmt.Errorf("no command came: %w", err)
+		return nil, fmt.Errorf("no command came: %v", err)
 	}
 }
 
@@ -60,8 +66,25 @@ func (s *server) receive(m wire.ToGuest) error {
 		case s.dump <- struct{}{}:
 		default: // one is under way
 		}
+	case m.Bye:
+		s.bye <- struct{}{}
 	}
 	return nil
+}
+
+// finish sends the last message and waits until the host has it.
+func (s *server) finish(last wire.FromGuest) error {
+	if err := s.host.Send(last); err != nil {
+		return err
+	}
+	select {
+	case <-s.bye:
+		return nil
+	case err := <-s.lost:
+		return fmt.Errorf("the host hung up before the end: %v", err)
+	case <-time.After(time.Minute):
+		return errors.New("the host does not answer")
+	}
 }
 
 func (s *server) runCommand(cmd *wire.Command) (*wire.Exit, error) {

@@ -2,6 +2,8 @@ package vm
 
 import (
 	"io"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/ibctl/ibctl/internal/lab/depot"
@@ -58,4 +60,16 @@ type Result struct {
 	Console []byte        // the kernel's log and what else was written to the serial console
 	Booted  time.Duration // from start until the guest could run something
 	Total   time.Duration // from start until QEMU was gone
+}
+
+// complaint is a line with which the kernel begins a report about its own misbehaviour.
+var complaint = regexp.MustCompile(`(?m)^.*\b(?:WARNING|BUG|KASAN|UBSAN|Oops)\b: .*$|^.*\bINFO: (?:task|rcu).*$`)
+
+// Complaints returns the lines of the console in which the kernel reports a warning or a bug of its own.
+func (r Result) Complaints() []string {
+	var out []string
+	for _, line := range complaint.FindAll(r.Console, -1) {
+		out = append(out, strings.TrimSpace(string(line)))
+	}
+	return out
 }

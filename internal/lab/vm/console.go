@@ -27,6 +27,12 @@ func (c *console) bytes() []byte {
 	return slices.Clone(c.buf.Bytes())
 }
 
+func (c *console) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.buf.Len()
+}
+
 // saveTerminal returns a function that puts the terminal back as it is now: QEMU makes it raw, and a killed QEMU leaves it so.
 func saveTerminal(used bool) (restore func()) {
 	fd := int(os.Stdin.Fd())

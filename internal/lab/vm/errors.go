@@ -21,10 +21,14 @@ type Stopped struct {
 	Detail  string // particulars; may be empty
 	Release string // of the kernel
 	Console []byte // the whole log
+	Hang    int    // offset in Console of what the kernel was asked to say about a hang; 0 if it was not asked
 }
 
-// consoleTail is how many of the console's last lines an error quotes.
-const consoleTail = 60
+// How much of the console an error quotes at most: its last lines, or what was said about a hang.
+const (
+	consoleTail = 60
+	consoleHang = 250
+)
 
 func (e *Stopped) Error() string {
 	var b strings.Builder
@@ -32,18 +36,24 @@ func (e *Stopped) Error() string {
 	if e.Detail != "" {
 		fmt.Fprintf(&b, ": %s", e.Detail)
 	}
-	if len(e.Console) == 0 {
-		b.WriteString("\n  the console is empty")
-		return b.String()
-	}
-	b.WriteString("\n  last lines of the console:")
-	for _, line := range lastLines(string(e.Console), consoleTail) {
+	for _, line := range e.quote() {
 		b.WriteString("\n  | " + line)
 	}
 	return b.String()
 }
 
 func (e *Stopped) Unwrap() error { return e.Reason }
+
+func (e *Stopped) quote() []string {
+	if e.Hang > 0 {
+		lines := lastLines(string(e.Console[e.Hang:]), consoleHang)
+		return append([]string{"the console, from when the guest was asked where it hangs:"}, lines...)
+	}
+	if len(e.Console) == 0 {
+		return []string{"the console is empty"}
+	}
+	return append([]string{"the last lines of the console:"}, lastLines(string(e.Console), consoleTail)...)
+}
 
 func lastLines(text string, n int) []string {
 	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r", ""), "\n"), "\n")

@@ -108,8 +108,10 @@ func (s *session) handle(m wire.FromGuest) error {
 		_, err = s.cfg.Stderr.Write(m.Stderr)
 	case m.Exit != nil:
 		s.exit = m.Exit
+		err = s.host.Send(wire.ToGuest{Bye: true})
 	case m.Failed != "":
 		s.guest = m.Failed
+		err = s.host.Send(wire.ToGuest{Bye: true})
 	}
 	if err != nil {
 		return fmt.Errorf("lab: pass on from the guest: %w", err)
@@ -139,7 +141,7 @@ func (s *session) result() Result {
 
 // err is the error of a session that brought no exit status, or nil.
 func (s *session) err() error {
-	e := &Stopped{Reason: s.stop.reason, Detail: s.stop.detail, Release: s.cfg.Kernel.Release, Console: s.log.bytes()}
+	e := &Stopped{Reason: s.stop.reason, Detail: s.stop.detail, Release: s.cfg.Kernel.Release, Console: s.log.bytes(), Hang: s.stop.asked}
 	switch {
 	case s.stop.reason != nil:
 		if s.exit != nil {

@@ -10,8 +10,8 @@ import (
 // How long each step towards the end of a hanging guest may take. TCG on a busy machine is slow; nothing waits this long unless
 // the guest is stuck.
 const (
-	dumpPatience = 20 * time.Second // for the command to end after SIGQUIT
-	nmiPatience  = 15 * time.Second // for the kernel to panic after an NMI
+	dumpPatience = 15 * time.Second // for the command to end after SIGQUIT
+	nmiPatience  = 10 * time.Second // for the kernel to panic after an NMI
 )
 
 // phase is how far the stopping of a guest has gone.
@@ -31,6 +31,7 @@ type stopper struct {
 	alarm  *time.Timer
 	reason error
 	detail string
+	asked  int       // length of the console when the guest was first asked where it hangs
 	heard  time.Time // when the guest last said something
 }
 
@@ -80,6 +81,7 @@ func (st *stopper) next() {
 			st.alarm.Reset(time.Until(st.deadline()))
 			return
 		}
+		st.asked = st.s.log.len()
 		if st.s.booted == 0 {
 			st.shock()
 			return

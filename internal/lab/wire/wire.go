@@ -8,9 +8,11 @@
 //	                         ◀─     Run{command}
 //	Stdout, Stderr           ─▶
 //	                         ◀─     Dump (only when the command seems to hang)
-//	Exit{status}             ─▶                       and the guest powers off
+//	Exit{status}             ─▶
+//	                         ◀─     Bye, and the guest powers off
 //
-// A guest that fails before it can run anything sends Failed instead.
+// A guest that fails before it can run anything sends Failed instead of Exit. Either waits for Bye: what the guest has written lies
+// in queues of its kernel and of QEMU, and is lost if the machine goes before the host has read it.
 package wire
 
 import (
@@ -27,6 +29,7 @@ const PortName = "ibctl.lab"
 type ToGuest struct {
 	Run  *Command `json:"run,omitempty"`
 	Dump bool     `json:"dump,omitempty"` // make the command and the kernel say what they are waiting for
+	Bye  bool     `json:"bye,omitempty"`  // everything has arrived
 }
 
 // Command is what the guest shall run, once.
