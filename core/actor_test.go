@@ -16,6 +16,7 @@ type actor struct {
 	deaf  bool   // no ChangeHandler
 
 	add     func(ctx context.Context, dev Device) error
+	added   func(h *handle, dev Device) // when add has succeeded
 	remove  func(ctx context.Context, dev Device) error
 	changed func(ctx context.Context, dev Device, what Change) error
 }
@@ -39,9 +40,27 @@ func (w *witness) actor(name string) *actor { return &actor{h: w.h, name: name, 
 
 func (a *actor) asClient() Client {
 	if a.deaf {
-		return struct{ Client }{a}
+		return deafActor{a}
 	}
 	return a
+}
+
+// deafActor hides Changed.
+type deafActor struct{ a *actor }
+
+func (d deafActor) Name() string { return d.a.Name() }
+func (d deafActor) Add(ctx context.Context, dev Device) (any, error) {
+	return d.a.Add(ctx, dev)
+}
+func (d deafActor) Remove(ctx context.Context, dev Device, data any) error {
+	return d.a.Remove(ctx, dev, data)
+}
+
+func labelOf(c Client) string {
+	if d, ok := c.(deafActor); ok {
+		return d.a.label
+	}
+	return c.(*actor).label
 }
 
 func (a *actor) Name() string { return a.name }
@@ -55,7 +74,11 @@ func (a *actor) Add(ctx context.Context, dev Device) (data any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handle{label: a.label}, nil
+	h := &handle{label: a.label}
+	if a.added != nil {
+		a.added(h, dev)
+	}
+	return h, nil
 }
 
 func (a *actor) Remove(ctx context.Context, dev Device, data any) (err error) {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,11 +40,13 @@ func check(records []record) []string {
 
 // evidence is a history sorted for the rules.
 type evidence struct {
-	calls    []*call
-	byDevice map[ID][]*call     // callbacks, and calls that name the device
-	spans    []*span            // by beginning
-	onDevice map[ID][]*span     // by beginning
-	byClient map[string][]*span // by beginning
+	calls      []*call
+	byDevice   map[ID][]*call     // callbacks, and calls that name the device
+	spans      []*span            // by beginning
+	onDevice   map[ID][]*span     // by beginning
+	byClient   map[string][]*span // by beginning
+	unregister map[ID][]*call     // what makes the device leave
+	dismissed  map[string]int     // when the client was first made to leave
 }
 
 // span is a client on a device, as its callbacks tell it.
@@ -71,22 +74,36 @@ func (s *span) removedFrom() int {
 }
 
 func newEvidence(calls []*call) *evidence {
-	e := &evidence{calls: calls, byDevice: map[ID][]*call{}, onDevice: map[ID][]*span{}, byClient: map[string][]*span{}}
+	e := &evidence{
+		calls: calls, byDevice: map[ID][]*call{}, onDevice: map[ID][]*span{}, byClient: map[string][]*span{},
+		unregister: map[ID][]*call{}, dismissed: map[string]int{},
+	}
+	for _, c := range calls {
+		e.byDevice[c.id] = append(e.byDevice[c.id], c)
+		switch {
+		case c.op == opUnregisterDevice && !refused(c):
+			e.unregister[c.id] = append(e.unregister[c.id], c)
+		case c.op == opUnregisterClient, c.op == opRegisterClient && c.err != nil:
+			if _, earlier := e.dismissed[c.client]; !earlier {
+				e.dismissed[c.client] = c.begin
+			}
+		}
+	}
+	e.findSpans()
+	return e
+}
+
+func (e *evidence) findSpans() {
 	type key struct {
 		client string
 		id     ID
 	}
 	spans := map[key]*span{}
-	for _, c := range calls {
-		e.byDevice[c.id] = append(e.byDevice[c.id], c)
-		if !c.op.callback() {
-			continue
-		}
-		k := key{c.client, c.id}
-		s := spans[k]
+	for _, c := range e.all(opAdd, opRemove, opChanged) {
+		s := spans[key{c.client, c.id}]
 		if s == nil {
 			s = &span{client: c.client, id: c.id}
-			spans[k] = s
+			spans[key{c.client, c.id}] = s
 			e.spans = append(e.spans, s)
 		}
 		s.note(c)
@@ -97,7 +114,6 @@ func newEvidence(calls []*call) *evidence {
 			e.byClient[s.client] = append(e.byClient[s.client], s)
 		}
 	}
-	return e
 }
 
 func (s *span) note(c *call) {
@@ -122,28 +138,25 @@ func (e *evidence) all(ops ...op) []*call {
 	return list
 }
 
-// gone tells whether an unregister call says by its return that it is over:
-// unless it was refused, what it returns is at most what Removes returned.
-func gone(c *call) bool {
-	return c.over != never && !errors.Is(c.err, ErrInCallback) && !errors.Is(c.err, ErrNotRegistered)
+// refused tells whether an unregister call did nothing. Other errors than these
+// are what Removes returned.
+func refused(c *call) bool {
+	return errors.Is(c.err, ErrInCallback) || errors.Is(c.err, ErrNotRegistered)
 }
 
-// deviceLeaves returns the calls that make the device leave.
-func (e *evidence) deviceLeaves(id ID) []*call {
-	return slices.DeleteFunc(slices.Clone(e.byDevice[id]), func(c *call) bool {
-		return c.op != opUnregisterDevice || errors.Is(c.err, ErrInCallback)
-	})
-}
+// gone tells whether an unregister call says by its return that it is over.
+func gone(c *call) bool { return c.over != never && !refused(c) }
 
 // clientLeaves tells whether something made the client leave before that moment:
 // an unregister call, or a registration that was undone.
 func (e *evidence) clientLeaves(client string, moment int) bool {
-	return slices.ContainsFunc(e.calls, func(c *call) bool {
-		if c.client != client || c.begin > moment {
-			return false
-		}
-		return c.op == opUnregisterClient || c.op == opRegisterClient && c.err != nil
-	})
+	begin, ok := e.dismissed[client]
+	return ok && begin <= moment
+}
+
+// deviceLeaves tells whether an unregister call began before that moment.
+func (e *evidence) deviceLeaves(id ID, moment int) bool {
+	return slices.ContainsFunc(e.unregister[id], func(u *call) bool { return u.begin < moment })
 }
 
 // pairs: an Add comes first and once; if it failed nothing follows; if it did
@@ -199,7 +212,7 @@ func (e *evidence) omissions() (broken []string) {
 				continue
 			}
 			both := max(c.over, d.over)
-			if e.clientLeaves(c.client, both) || slices.ContainsFunc(e.deviceLeaves(d.id), func(u *call) bool { return u.begin < both }) {
+			if e.clientLeaves(c.client, both) || e.deviceLeaves(d.id, both) {
 				continue
 			}
 			added := slices.ContainsFunc(e.onDevice[d.id], func(s *span) bool {
@@ -304,7 +317,7 @@ func (e *evidence) hiddenFrom(id ID) int {
 			from = min(from, s.remove.begin)
 		}
 	}
-	for _, u := range e.deviceLeaves(id) {
+	for _, u := range e.unregister[id] {
 		from = min(from, u.over)
 	}
 	return from
@@ -329,13 +342,14 @@ func (e *evidence) sightings() (broken []string) {
 func (e *evidence) staleUses() (broken []string) {
 	for id, calls := range e.byDevice {
 		over := never
-		for _, u := range e.deviceLeaves(id) {
+		for _, u := range e.unregister[id] {
 			over = min(over, u.over)
 		}
 		for _, c := range calls {
 			switch c.op {
 			case opUnregisterDevice, opRename, opNotify, opAcquire, opData:
-				if c.begin > over && c.over != never && !errors.Is(c.err, ErrStale) {
+				hadTime := !errors.Is(c.err, context.DeadlineExceeded)
+				if c.begin > over && c.over != never && hadTime && !errors.Is(c.err, ErrStale) {
 					broken = append(broken, fmt.Sprintf("%v after the end: %v", c, c.err))
 				}
 			}
@@ -386,14 +400,14 @@ func (e *evidence) dataReads() (broken []string) {
 }
 
 // changes: who was on the device, or on the way, when a change was noted, and is
-// on it when the call returns, was told in between.
+// on it to stay when the call returns, was told in between.
 func (e *evidence) changes() (broken []string) {
 	for _, n := range e.all(opNotify, opRename) {
-		if !n.ok() {
+		if !n.ok() || e.unchanged(n) || e.deviceLeaves(n.id, n.over) || e.undone(n.id) {
 			continue
 		}
 		for _, s := range e.onDevice[n.id] {
-			if isDeaf(s.client) || s.add().begin > n.begin || !s.attachedAt(n.over) || e.unchanged(n) {
+			if isDeaf(s.client) || s.add().begin > n.begin || !s.attachedAt(n.over) || e.clientLeaves(s.client, n.over) {
 				continue
 			}
 			told := slices.ContainsFunc(s.rest, func(c *call) bool {
@@ -412,6 +426,12 @@ func (e *evidence) unchanged(n *call) bool {
 	return n.op == opRename && slices.ContainsFunc(e.byDevice[n.id], func(c *call) bool {
 		return c != n && c.name == n.name && (c.op == opRename || c.op == opRegisterDevice) && c.begin < n.over
 	})
+}
+
+// undone tells whether the device's registration did not succeed, as far as is
+// known.
+func (e *evidence) undone(id ID) bool {
+	return !slices.ContainsFunc(e.byDevice[id], func(c *call) bool { return c.op == opRegisterDevice })
 }
 
 // isDeaf tells whether the client wants to hear of changes, by its label.
@@ -447,30 +467,47 @@ type tenancy struct {
 	from, until int
 }
 
-// tenancies returns the device's names from the end of the call that gave it to
-// the beginning of one that could take it, or to the end of its last Remove.
+// tenancies returns the device's names, each from the end of the call that gave
+// it to the beginning of one that could take it, or to the end of the last
+// Remove. Of renames at the same time nobody knows which was the last.
 func (e *evidence) tenancies(d *call) []tenancy {
-	list := []tenancy{{d.id, d.name, d.over, never}}
-	for _, c := range e.byDevice[d.id] {
-		switch {
-		case c.op == opRename && c.err == nil:
-			last := &list[len(list)-1]
-			last.until = min(last.until, c.begin)
-			if c.over != never {
-				list = append(list, tenancy{d.id, c.name, c.over, never})
-			}
+	renames := slices.DeleteFunc(slices.Clone(e.byDevice[d.id]), func(c *call) bool {
+		return c.op != opRename || c.err != nil
+	})
+	end := e.endsFor(d.id)
+	list := []tenancy{{d.id, d.name, d.over, min(end, next(renames, d.begin))}}
+	for _, r := range renames {
+		alone := !slices.ContainsFunc(renames, func(q *call) bool {
+			return q != r && q.begin < r.over && r.begin < q.over
+		})
+		if alone && r.over != never {
+			list = append(list, tenancy{d.id, r.name, r.over, min(end, next(renames, r.over))})
 		}
 	}
+	return slices.DeleteFunc(list, func(t tenancy) bool { return t.from >= t.until })
+}
+
+// next returns when the first of the calls begins after that moment.
+func next(calls []*call, moment int) int {
+	first := never
+	for _, c := range calls {
+		if c.begin > moment {
+			first = min(first, c.begin)
+		}
+	}
+	return first
+}
+
+// endsFor returns until when the device surely has its name.
+func (e *evidence) endsFor(id ID) int {
 	until := never
-	for _, u := range e.deviceLeaves(d.id) {
+	for _, u := range e.unregister[id] {
 		until = min(until, u.begin)
 	}
-	for _, s := range e.onDevice[d.id] {
+	for _, s := range e.onDevice[id] {
 		if s.remove != nil && until != never {
 			until = max(until, s.remove.over)
 		}
 	}
-	last := &list[len(list)-1]
-	last.until = min(last.until, until)
-	return list
+	return until
 }

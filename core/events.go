@@ -56,7 +56,7 @@ type Event struct {
 	Kind EventKind
 
 	Device  ID
-	Name    string // the device's, at the time
+	Name    string // the device's; of a client's call, the one it was called with
 	OldName string
 	Client  string
 	Change  Change

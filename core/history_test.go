@@ -176,10 +176,15 @@ func (w *witness) RegisterClient(ctx context.Context, a *actor) error {
 	return err
 }
 
-// UnregisterClient names the registration it means, since names come again.
-func (w *witness) UnregisterClient(ctx context.Context, a *actor) error {
-	end := w.h.begin(record{op: opUnregisterClient, client: a.label})
-	err := w.Registry.UnregisterClient(ctx, a.name)
+// UnregisterClient does what the registry's does in two steps, since names come
+// again: between the two it is known, and recorded, which client it is about.
+func (w *witness) UnregisterClient(ctx context.Context, name string) error {
+	c, err := w.expelled(ctx, name)
+	if err != nil {
+		return err
+	}
+	end := w.h.begin(record{op: opUnregisterClient, client: labelOf(c.impl)})
+	err = w.retireClient(ctx, c)
 	end(func(r *record) { r.err = err })
 	return err
 }

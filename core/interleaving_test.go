@@ -45,7 +45,7 @@ func (s *stage) unregister(id ID) *task {
 
 // dismiss begins to unregister a client.
 func (s *stage) dismiss(a *actor) *task {
-	return start(func() error { return s.UnregisterClient(context.Background(), a) })
+	return start(func() error { return s.UnregisterClient(context.Background(), a.name) })
 }
 
 // register begins to register a device.
@@ -279,7 +279,7 @@ func TestInterleaving08AddFails(t *testing.T) {
 		}
 		must(t, s.Notify(t.Context(), id, ChangeGIDs))
 		must(t, s.UnregisterDevice(t.Context(), id))
-		must(t, s.UnregisterClient(t.Context(), a))
+		must(t, s.UnregisterClient(t.Context(), a.name))
 		must(t, s.UnregisterDevice(t.Context(), other))
 		if list := s.Attachments(); len(list) != 0 {
 			t.Errorf("got attachments %v, want none", list)

@@ -102,8 +102,8 @@ func (r *Registry) update(ctx context.Context, id ID, info rdma.Device) (_ *devi
 
 // Notify tells the clients that drive a device, and are [ChangeHandler]s, that
 // something about it may have changed. It returns when each of them has heard
-// it, or is off the device. Changes noted while the device's clients are busy
-// are told together.
+// it, or is on its way off the device and will not. Changes noted while the
+// device's clients are busy are told together.
 //
 // A client whose Add runs hears it when Add has returned: between the moment at
 // which Add read the device and that at which it returned, nothing is lost.
