@@ -60,6 +60,10 @@ func opName(op uint16) string {
 		return "PORT_GET"
 	case cmdSysGet:
 		return "SYS_GET"
+	case cmdResQPGet:
+		return "RES_QP_GET"
+	case cmdResCMIDGet:
+		return "RES_CM_ID_GET"
 	case cmdGetCharDev:
 		return "GET_CHARDEV"
 	case cmdMonitor:

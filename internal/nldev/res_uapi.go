@@ -1,0 +1,32 @@
+package nldev
+
+// enum rdma_nldev_command
+const (
+	cmdResQPGet   = 10
+	cmdResCMIDGet = 11
+)
+
+// enum rdma_nldev_attr; the comment is the payload.
+const (
+	attrResQP       = 19 // nested: entries of type 20
+	attrResLQPN     = 21 // u32
+	attrResRQPN     = 22 // u32
+	attrResRQPSN    = 23 // u32
+	attrResSQPSN    = 24 // u32
+	attrResType     = 26 // u8, enum ib_qp_type
+	attrResState    = 27 // u8, enum ib_qp_state or rdma_cm_state
+	attrResPID      = 28 // u32
+	attrResKernName = 29 // string
+	attrResCMID     = 30 // nested: entries of type 31
+	attrResPS       = 32 // u32, enum rdma_ucm_port_space
+	attrResSrcAddr  = 33 // struct sockaddr_storage
+	attrResDstAddr  = 34 // struct sockaddr_storage
+	attrResPDN      = 60 // u32
+	attrResCMIDN    = 63 // u32
+)
+
+// afIB is AF_IB: an address of GID and service id (rdma/ib.h, struct sockaddr_ib).
+const afIB = 27
+
+// sizeSockaddrStorage is that of struct __kernel_sockaddr_storage.
+const sizeSockaddrStorage = 128
