@@ -15,6 +15,8 @@ const (
 	RejectStale RejectReason = 10
 	// RejectConsumer: the application that listens does not want this one.
 	RejectConsumer RejectReason = 28
+	// RejectVendor: it does not want this one for what it carries (ECE).
+	RejectVendor RejectReason = 35
 )
 
 var rejectNames = map[RejectReason]string{
@@ -51,7 +53,7 @@ var rejectNames = map[RejectReason]string{
 	31:               "invalid class version",
 	32:               "invalid flow label",
 	33:               "invalid alternate flow label",
-	35:               "vendor option not supported",
+	RejectVendor:     "vendor option not supported",
 }
 
 // String returns the specification's words, for instance "invalid service id".
