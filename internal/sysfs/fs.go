@@ -87,10 +87,15 @@ func (fs *FS) Devices() ([]string, error) {
 	return names, nil
 }
 
-// openDevice opens a device's directory. The kernel allows no slash in a name;
-// a name with one, or one of dots alone, is no device's.
+// isFileName tells whether a name leads to where it seems to: the kernel gives
+// no device one with a slash, or one of dots alone.
+func isFileName(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
+}
+
+// openDevice opens a device's directory.
 func (fs *FS) openDevice(name string) (dir, error) {
-	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
+	if !isFileName(name) {
 		return dir{}, ErrNoDevice
 	}
 	d, err := fs.openDir(classInfiniband + "/" + name)

@@ -3,8 +3,11 @@ package sysfs
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ibctl/ibctl/core/rdma"
 )
 
 // PortNetdev returns the netdev of the first GID that has one, which is the
@@ -37,4 +40,37 @@ func (fs *FS) PortNetdev(ctx context.Context, device string, port uint32) (name 
 		return name == "", nil
 	})
 	return name, err
+}
+
+// Netdev reads the index and the MTU of a netdev of the tree's namespace. What
+// the tree does not hold is unknown.
+func (fs *FS) Netdev(name string) (index, mtu rdma.Opt[uint32]) {
+	if !isFileName(name) {
+		return index, mtu
+	}
+	dir, err := fs.openDir("class/net/" + name)
+	if err != nil {
+		return index, mtu
+	}
+	defer dir.close()
+	r := reader{fs: fs, dir: dir}
+	readOpt(&r, &index, "ifindex", parseDecimal)
+	readOpt(&r, &mtu, "mtu", parseDecimal)
+	return index, mtu
+}
+
+// Instance identifies the device that has the name now: another one of that
+// name has another instance, a renamed one keeps its own. It is the inode
+// number of the device's directory.
+func (fs *FS) Instance(name string) (uint64, error) {
+	dir, err := fs.openDevice(name)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	defer dir.close()
+	var st unix.Stat_t
+	if err := unix.Fstat(dir.fd, &st); err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return st.Ino, nil
 }
