@@ -58,7 +58,7 @@ type Versioner interface {
 
 // ServiceProvider is a Client that answers questions of its own, with gRPC
 // services on the connection that ibctl already has. Handlers get at a device by
-// [Devices.Acquire], which refuses those that are leaving.
+// [Devices.Use], which refuses those that are leaving.
 type ServiceProvider interface {
 	// RegisterServices is called once, before the process is ready.
 	RegisterServices(r grpc.ServiceRegistrar, devices *Devices)

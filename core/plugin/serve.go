@@ -37,10 +37,11 @@ func Serve(client Client) {
 		fmt.Fprintf(os.Stderr, "%s is a plugin of ibctl and is started by it: see ibctl-plugin(7)\n", os.Args[0])
 		os.Exit(ExitUsage)
 	}
+	childless := becomeChildless()
 	stderr := os.Stderr
 	logTo(stderr)
 	go followHost(os.Stdin, stderr)
-	s := newServer(client, false)
+	s := newServer(client, childless)
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: Handshake(),
 		Plugins:         goplugin.PluginSet{ServiceName: service{server: s}},
