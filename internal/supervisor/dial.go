@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,12 @@ type dialer struct {
 	addr net.Addr
 	dir  string
 	used atomic.Bool
+
+	mu     sync.Mutex
+	closed bool
+	// conn is gRPC's connection. go-plugin keeps it to itself where it fails half
+	// way, and does not close it.
+	conn *grpc.ClientConn
 }
 
 func (d *dialer) dial(ctx context.Context, _ string) (net.Conn, error) {
@@ -36,6 +43,28 @@ func (d *dialer) dial(ctx context.Context, _ string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, d.addr.Network(), d.addr.String())
 	_ = os.RemoveAll(d.dir)
 	return conn, err
+}
+
+// note learns of the connection from its first use.
+func (d *dialer) note(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	d.mu.Lock()
+	d.conn = cc
+	closed := d.closed
+	d.mu.Unlock()
+	if closed {
+		_ = cc.Close()
+	}
+	return open(ctx, desc, cc, method, opts...)
+}
+
+// close ends the connection and all that goes on in it. It may be called again.
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.conn != nil {
+		_ = d.conn.Close()
+	}
 }
 
 // dialOptions turn off everything by which gRPC would repeat or reconnect: a
@@ -48,7 +77,7 @@ func dialOptions(d *dialer, callTimeout time.Duration) []grpc.DialOption {
 		grpc.WithIdleTimeout(0),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReply)),
 		grpc.WithChainUnaryInterceptor(bounded(callTimeout), unaryErrors),
-		grpc.WithChainStreamInterceptor(streamErrors),
+		grpc.WithChainStreamInterceptor(d.note, streamErrors),
 	}
 }
 

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // The reasons for which a plugin does not start, or ends. They are found with
@@ -37,15 +36,17 @@ var (
 type StartError struct {
 	Plugin string
 	Reason error
-	// Stderr holds the last lines that the process wrote.
-	Stderr []string
+	// Output holds the last lines that the process wrote, and LastWords the one
+	// of them that most likely says why.
+	Output    []string
+	LastWords string
 }
 
-// Error gives the reason and the last line of output.
+// Error gives the reason and the last words.
 func (e *StartError) Error() string {
 	text := fmt.Sprintf("start plugin %s: %v", e.Plugin, e.Reason)
-	if n := len(e.Stderr); n > 0 {
-		text += ": " + strings.TrimSpace(e.Stderr[n-1])
+	if e.LastWords != "" {
+		text += ": " + abridged(e.LastWords)
 	}
 	return text
 }
@@ -70,3 +71,22 @@ func (e *DeadError) Error() string {
 
 // Unwrap returns the reason.
 func (e *DeadError) Unwrap() error { return e.Reason }
+
+// notRunningError is a question to a client that has no process; it says why.
+type notRunningError struct {
+	plugin string
+	state  State
+	last   error
+}
+
+func (e *notRunningError) Error() string {
+	text := fmt.Sprintf("plugin %s is not running (%s)", e.plugin, e.state)
+	if e.last != nil {
+		text += ": " + e.last.Error()
+	}
+	return text
+}
+
+func (e *notRunningError) Is(target error) bool { return target == ErrNotRunning }
+
+func (e *notRunningError) Unwrap() error { return e.last }

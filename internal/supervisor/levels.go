@@ -4,18 +4,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/ibctl/ibctl/core/plugin"
 )
 
 // levels are the guarantees to try for a plugin, best first. What a host lacks
 // is found out by trying.
+//
+// An unprivileged ibctl could make a PID namespace inside a user namespace. It
+// does not: many hosts forbid or report that (AppArmor, max_user_namespaces,
+// intrusion detection), fork becomes slower for it, and ibctl's own clients, which
+// are what people without privileges use, get as much from being childless.
 func (s *Supervisor) levels(spec Spec) []Guarantee {
 	want := s.config.Levels
 	if want == nil {
-		want = []Guarantee{GuaranteePIDNamespace, GuaranteeCgroup, GuaranteeProcessGroup}
+		want = []Guarantee{GuaranteePIDNamespace, GuaranteeChildless, GuaranteeCgroup, GuaranteeProcessGroup}
 	}
 	var levels []Guarantee
 	for _, g := range want {
-		if g != GuaranteePIDNamespace || !spec.HostPIDs {
+		switch {
+		case g == GuaranteePIDNamespace && spec.HostPIDs:
+		case g == GuaranteeChildless && (spec.Path != "" || !plugin.CanBeChildless):
+			// Only our own word is good enough.
+		default:
 			levels = append(levels, g)
 		}
 	}
@@ -26,6 +37,8 @@ func (s *Supervisor) newTree(g Guarantee, spec Spec) (tree, error) {
 	switch g {
 	case GuaranteePIDNamespace:
 		return pidns{}, nil
+	case GuaranteeChildless:
+		return new(childless), nil
 	case GuaranteeCgroup:
 		return s.notedCgroup(spec.Name)
 	case GuaranteeProcessGroup:

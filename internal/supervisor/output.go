@@ -3,11 +3,9 @@ package supervisor
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +19,7 @@ type output struct {
 	limits  Limits
 	mu      sync.Mutex
 	tail    []string // the last lines, oldest first
+	panic   string   // the line with which a Go program began to die
 	second  time.Time
 	lines   int // kept in this second
 	dropped int
@@ -46,19 +45,25 @@ func (o *output) follow(r io.Reader, keep func(line string)) {
 // write takes one line: a record of slog's JSON handler keeps its level and
 // attributes, anything else is logged as it is.
 func (o *output) write(line string, level slog.Level) {
-	if line == "" || !o.admit(line) {
+	if line == "" {
 		return
 	}
-	if o.writeRecord(line) {
-		return
+	r, ok := parseRecord(line)
+	if !ok {
+		r = record{level: level, msg: line}
 	}
-	o.log.Log(context.Background(), level, line)
+	if o.admit(r.text()) {
+		o.log.Log(context.Background(), r.level, r.msg, r.args...)
+	}
 }
 
 // admit keeps the line for [StartError], and tells whether to log it.
 func (o *output) admit(line string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+		o.panic = line
+	}
 	o.tail = append(o.tail, line)
 	if len(o.tail) > o.limits.LogTail {
 		o.tail = slices.Delete(o.tail, 0, 1)
@@ -83,37 +88,21 @@ func (o *output) reportDropped() {
 	}
 }
 
-func (o *output) writeRecord(line string) bool {
-	if !strings.HasPrefix(line, "{") {
-		return false
-	}
-	var fields map[string]any
-	if json.Unmarshal([]byte(line), &fields) != nil {
-		return false
-	}
-	msg, ok := fields[slog.MessageKey].(string)
-	text, ok2 := fields[slog.LevelKey].(string)
-	var level slog.Level
-	if !ok || !ok2 || level.UnmarshalText([]byte(text)) != nil {
-		return false
-	}
-	var args []any
-	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		switch key {
-		case slog.MessageKey, slog.LevelKey, slog.TimeKey:
-		default:
-			args = append(args, key, fields[key])
-		}
-	}
-	o.log.Log(context.Background(), level, msg, args...)
-	return true
-}
-
 // lastLines returns a copy of the tail.
 func (o *output) lastLines() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.tail)
+}
+
+// lastWords returns the one line that most likely says why the process ended.
+func (o *output) lastWords() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.panic != "" || len(o.tail) == 0 {
+		return o.panic
+	}
+	return o.tail[len(o.tail)-1]
 }
 
 // Write makes output fit for go-plugin's stdio service, which sends what the

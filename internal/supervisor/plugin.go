@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -26,21 +25,22 @@ type Plugin struct {
 	log    *slog.Logger
 	output *output
 
-	proc     *process
-	runner   *runner
-	client   *goplugin.Client
-	conn     *grpc.ClientConn
-	rpc      pluginv1.PluginClient
-	version  string
-	isolated Guarantee
+	proc    *process
+	runner  *runner
+	dialer  *dialer
+	client  *goplugin.Client
+	conn    *grpc.ClientConn
+	rpc     pluginv1.PluginClient
+	version string
 
-	tasks sync.WaitGroup // the host stream and the watch over the process
+	tasks sync.WaitGroup // the host stream and the watch over the connection
 
 	mu            sync.Mutex
 	conversations map[core.ID]*conversation
+	closing       bool // no conversation may begin
 
 	stop     sync.Once
-	stopping atomic.Bool
+	stopping atomic.Bool // the process has been told to exit
 	stopErr  error
 }
 
@@ -59,7 +59,7 @@ func (p *Plugin) Version() string { return p.version }
 func (p *Plugin) PID() int { return p.proc.proc.Pid }
 
 // Guarantee says how far the death of the process tree can be proven.
-func (p *Plugin) Guarantee() Guarantee { return p.isolated }
+func (p *Plugin) Guarantee() Guarantee { return p.proc.tree.guarantee() }
 
 // Done is closed when the process tree is dead.
 func (p *Plugin) Done() <-chan struct{} { return p.proc.done }
@@ -68,14 +68,19 @@ func (p *Plugin) Done() <-chan struct{} { return p.proc.done }
 // plugin returns when the tree is dead; Stop must follow all the same.
 func (p *Plugin) Kill(reason error) { p.proc.kill(reason) }
 
-// Err returns why the process is dead, or nil while it is not.
+// Err returns why the process is dead, or nil while it is not. A process that
+// died by itself is quoted.
 func (p *Plugin) Err() error {
 	select {
 	case <-p.proc.done:
-		return p.proc.why()
 	default:
 		return nil
 	}
+	why := p.proc.why()
+	if words := p.output.lastWords(); words != "" && errors.Is(why, ErrExited) {
+		return fmt.Errorf("%w: %s", why, abridged(words))
+	}
+	return why
 }
 
 // Conn is the connection for the client's own services. Unary calls without a
@@ -111,9 +116,6 @@ func (p *Plugin) Changed(ctx context.Context, dev core.Device, _ any, what core.
 	return c.changed(ctx, dev, what)
 }
 
-// errNotAttached is for a device that no conversation is about.
-var errNotAttached = errors.New("device is not attached")
-
 // Remove implements core.Client. It returns when the plugin has acknowledged
 // that it let go of dev, or else when its process tree is dead; the error then
 // is a [*DeadError]. When ctx ends the plugin is not waited for any longer, but
@@ -141,113 +143,17 @@ func (p *Plugin) Devices() []core.ID {
 	return ids
 }
 
-// Stop removes the devices that are still attached, asks the process to exit and
-// waits until its tree is dead. A process that does not exit in time, or when ctx
-// ends, is killed; the error says so, and nil means that it exited with status 0.
-func (p *Plugin) Stop(ctx context.Context) error {
-	p.stop.Do(func() { p.stopErr = p.shutdown(ctx) })
-	return p.stopErr
-}
-
-func (p *Plugin) shutdown(ctx context.Context) error {
-	defer p.sup.running.Done()
-	p.removeAll(ctx)
-	p.stopping.Store(true)
-	killed := make(chan struct{})
-	go func() {
-		defer close(killed)
-		// It may take its time; nothing here depends on it but its own end.
-		p.client.Kill()
-	}()
-	p.awaitExit(ctx)
-	p.tasks.Wait()
-	p.runner.read.Wait()
-	<-killed
-	<-p.proc.reaped
-	return p.exitError()
-}
-
-// removeAll takes the plugin off all devices at once, so that stopping it takes
-// one deadline and not their sum.
-func (p *Plugin) removeAll(ctx context.Context) {
-	p.mu.Lock()
-	var all []*conversation
-	for _, c := range p.conversations {
-		all = append(all, c)
-	}
-	p.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, c := range all {
-		wg.Go(func() {
-			if err := c.remove(ctx); err != nil {
-				p.log.Warn("remove at stop", "device", c.name, "error", err)
-			}
-			p.finish(c)
-		})
-	}
-	wg.Wait()
-}
-
-// awaitExit returns when the tree is dead.
-func (p *Plugin) awaitExit(ctx context.Context) {
-	grace := time.NewTimer(p.limits.Shutdown)
-	defer grace.Stop()
-	select {
-	case <-p.proc.done:
-	case <-grace.C:
-		p.proc.kill(fmt.Errorf("exit: %w (%v)", ErrDeadline, p.limits.Shutdown))
-	case <-ctx.Done():
-		p.proc.kill(fmt.Errorf("exit: %w: %w", ErrHastened, context.Cause(ctx)))
-	}
-	<-p.proc.done
-}
-
-func (p *Plugin) exitError() error {
-	if p.proc.state.Success() {
-		return nil
-	}
-	return &DeadError{Plugin: p.Name(), Op: "stop", Reason: p.proc.why()}
-}
-
-// watch ends the connection when the process is dead, and with it every stream.
-// A socket that somebody outside the tree still holds would keep them open.
-func (p *Plugin) watch() {
-	<-p.proc.done
-	_ = p.conn.Close()
-}
-
-// hostStreamEnded is called when the plugin can no longer ask anything. If it is
-// not dying, it has broken the contract or lost the connection: it is of no use.
-func (p *Plugin) hostStreamEnded() {
-	if p.stopping.Load() {
-		return
-	}
-	select {
-	case <-p.proc.done:
-	case <-time.After(p.limits.Crash):
-		if !p.stopping.Load() {
-			p.proc.kill(fmt.Errorf("%w: the host stream ended", ErrBroken))
-		}
-	}
-}
-
-// dead waits for the end of a process that is being killed.
-func (p *Plugin) dead(op string) error {
-	<-p.proc.done
-	return &DeadError{Plugin: p.Name(), Op: op, Reason: p.proc.why()}
-}
-
-// converse opens the conversation about a device.
+// converse begins the conversation about a device.
 func (p *Plugin) converse(dev core.Device) (*conversation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conversations[dev.ID] != nil {
+	switch {
+	case p.closing:
+		return nil, fmt.Errorf("plugin %s: add %s: %w", p.Name(), dev.Info.Name, ErrNotRunning)
+	case p.conversations[dev.ID] != nil:
 		return nil, fmt.Errorf("plugin %s: add %s: already attached", p.Name(), dev.Info.Name)
 	}
-	c, err := newConversation(p, dev)
-	if err != nil {
-		return nil, fmt.Errorf("plugin %s: add %s: %w", p.Name(), dev.Info.Name, err)
-	}
+	c := newConversation(p, dev)
 	p.conversations[dev.ID] = c
 	return c, nil
 }

@@ -14,6 +14,7 @@ import (
 type process struct {
 	proc *os.Process
 	tree tree
+	log  *slog.Logger
 
 	stdin          *os.File // held open: its end tells the plugin that we are gone
 	stdout, stderr *os.File // read by whoever runs the process
@@ -21,11 +22,13 @@ type process struct {
 	// done is closed when the tree is dead, and state is set.
 	done  chan struct{}
 	state *os.ProcessState
-	// reaped is closed when the goroutine that waited is about to end.
-	reaped chan struct{}
+	// tasks waits for the tree's death and complains of its delay.
+	tasks sync.WaitGroup
 
 	mu     sync.Mutex
-	reason error
+	dead   bool  // done is closed, or about to be
+	reason error // why it was killed
+	fault  error // what it did wrong, whatever it died of
 }
 
 // command is what to execute.
@@ -38,8 +41,8 @@ type command struct {
 
 // launch starts a command at the head of a tree. On success the tree belongs to
 // the process; on failure it is released.
-func launch(s *starter, c command, t tree, drain time.Duration) (*process, error) {
-	p := &process{tree: t, done: make(chan struct{}), reaped: make(chan struct{})}
+func launch(s *starter, c command, t tree, log *slog.Logger, drain time.Duration) (*process, error) {
+	p := &process{tree: t, log: log, done: make(chan struct{})}
 	child, err := p.pipes()
 	if err == nil {
 		err = p.start(s, c, child)
@@ -50,7 +53,7 @@ func launch(s *starter, c command, t tree, drain time.Duration) (*process, error
 		t.release()
 		return nil, err
 	}
-	go p.reap(drain)
+	p.tasks.Go(func() { p.reap(drain) })
 	return p, nil
 }
 
@@ -84,47 +87,72 @@ func (p *process) start(s *starter, c command, child []*os.File) (err error) {
 
 // reap waits for the tree's death, and declares it.
 func (p *process) reap(drain time.Duration) {
-	defer close(p.reaped)
 	state, err := p.tree.bury(p.proc)
 	if err != nil {
 		// Without the proof nothing may be declared: whoever waits goes on waiting,
 		// which is what was promised. It takes a process that is not our child.
-		slog.Error("cannot prove the death of a plugin", "pid", p.proc.Pid, "error", err)
+		p.log.Error("cannot prove the death of a plugin", "pid", p.proc.Pid, "error", err)
 		return
 	}
-	p.state = state
 	p.tree.release()
 	_ = p.stdin.Close()
-	close(p.done)
+	p.declareDead(state)
 	// What the dead have written is still read; a survivor's end is not awaited.
 	deadline := time.Now().Add(drain)
 	_ = p.stdout.SetReadDeadline(deadline)
 	_ = p.stderr.SetReadDeadline(deadline)
 }
 
-// kill ends the tree for the reason given. It does not wait. The first reason
-// counts.
-func (p *process) kill(reason error) {
+func (p *process) declareDead(state *os.ProcessState) {
 	p.mu.Lock()
-	if p.reason == nil {
-		p.reason = reason
-	}
-	p.mu.Unlock()
-	select {
-	case <-p.done:
-	default:
-		p.tree.kill(p.proc)
-	}
+	defer p.mu.Unlock()
+	p.state, p.dead = state, true
+	close(p.done)
 }
 
-// why returns the reason for the death of a process that is done.
+// kill ends the tree for the reason given. It does not wait. The first reason
+// counts; what is dead already has its own.
+func (p *process) kill(reason error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead {
+		return
+	}
+	if p.reason == nil {
+		p.reason = reason
+		p.tasks.Go(p.complain)
+	}
+	p.tree.kill(p.proc)
+}
+
+// convict is kill for a process that has done wrong: that is why it ended, even
+// if it was quicker to exit by itself.
+func (p *process) convict(fault error) {
+	p.mu.Lock()
+	if p.fault == nil {
+		p.fault = fault
+	}
+	p.mu.Unlock()
+	p.kill(fault)
+}
+
+// why returns the reason for the death of a process that is done. One that was
+// to be killed may have ended by itself all the same.
 func (p *process) why() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.reason != nil {
+	switch {
+	case p.fault != nil:
+		return p.fault
+	case p.reason != nil && killed(p.state):
 		return p.reason
 	}
 	return fmt.Errorf("%w: %v", ErrExited, p.state)
+}
+
+func killed(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 func closeAll(files []*os.File) {

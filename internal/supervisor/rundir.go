@@ -14,9 +14,9 @@ import (
 // maxSocketPath is what fits into sockaddr_un, less the terminating zero.
 const maxSocketPath = 107
 
-// socketName is the longest that go-plugin makes of a directory that we give it:
-// a directory and a socket, each with a random number.
-const socketName = "/plugin-dir4294967295/plugin4294967295"
+// socketName is the longest that comes after the run directory: our directory for
+// one plugin, go-plugin's in it and the socket, each with a random number.
+const socketName = "/4294967295/plugin-dir4294967295/plugin4294967295"
 
 // settled is how old another supervisor's directory must be before the sweep
 // looks at it: it has long locked it by then.
@@ -70,7 +70,7 @@ func makeRunDir(base string) (*runDir, error) {
 	d := &runDir{path: path}
 	if len(path)+len(socketName) > maxSocketPath {
 		d.close()
-		return nil, fmt.Errorf("%s: too long for a Unix socket in it", path)
+		return nil, fmt.Errorf("%s: %w: a socket in it would have a path of up to %d octets, and %d fit", base, unix.ENAMETOOLONG, len(path)+len(socketName), maxSocketPath)
 	}
 	if d.lock, err = lockDir(path); err != nil {
 		d.close()

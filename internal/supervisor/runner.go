@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // runner is what go-plugin runs a plugin with (runner.Runner). It keeps the
@@ -22,6 +23,8 @@ type runner struct {
 	read   sync.WaitGroup // the readers of the pipes
 	stdout *io.PipeReader
 	line   *io.PipeWriter
+	// greeted is set when the first line was good and passed on.
+	greeted atomic.Bool
 
 	mu      sync.Mutex
 	proc    *process
@@ -92,8 +95,9 @@ func (r *runner) followStdout(proc *process) {
 
 func (r *runner) shakeHands(proc *process, line string) {
 	if err := checkHandshake(line, r.dir); err != nil {
-		proc.kill(err)
+		proc.convict(err)
 	} else {
+		r.greeted.Store(true)
 		// The reader goes away if the start is given up; then nobody needs it.
 		_, _ = io.WriteString(r.line, line+"\n")
 	}
@@ -106,11 +110,10 @@ func (r *runner) Wait(context.Context) error {
 	return nil
 }
 
-// Kill implements runner.AttachedRunner. It does not wait.
-func (r *runner) Kill(context.Context) error {
-	r.started().kill(ErrDeadline)
-	return nil
-}
+// Kill implements runner.AttachedRunner. It does nothing: go-plugin kills where a
+// start failed or a stop takes long, and there the supervisor does so itself, with
+// a reason to give and deadlines of its own.
+func (r *runner) Kill(context.Context) error { return nil }
 
 // Stdout implements runner.Runner.
 func (r *runner) Stdout() io.ReadCloser { return r.stdout }

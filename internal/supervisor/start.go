@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	gorunner "github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/plugin"
@@ -32,7 +32,7 @@ func (s *Supervisor) Start(ctx context.Context, spec Spec) (*Plugin, error) {
 		s.running.Done()
 		failure := &StartError{Plugin: spec.Name, Reason: err}
 		if p != nil {
-			failure.Stderr = p.output.lastLines()
+			failure.Output, failure.LastWords = p.output.lastLines(), p.output.lastWords()
 		}
 		return nil, failure
 	}
@@ -49,7 +49,7 @@ func (s *Supervisor) start(ctx context.Context, spec Spec) (*Plugin, error) {
 	}
 	defer os.RemoveAll(dir)
 	p := s.newPlugin(spec, dir)
-	if err := p.connect(ctx, dir); err != nil {
+	if err := p.connect(ctx); err != nil {
 		return p, p.giveUp(err)
 	}
 	if err := p.introduce(ctx); err != nil {
@@ -66,6 +66,7 @@ func (s *Supervisor) newPlugin(spec Spec, dir string) *Plugin {
 		limits:        s.limits,
 		log:           log,
 		output:        &output{log: log, limits: s.limits},
+		dialer:        &dialer{dir: dir},
 		conversations: make(map[core.ID]*conversation),
 	}
 	p.runner = &runner{name: spec.Name, dir: dir, output: p.output, launch: p.launch}
@@ -73,33 +74,20 @@ func (s *Supervisor) newPlugin(spec Spec, dir string) *Plugin {
 }
 
 // connect runs the process by way of go-plugin, up to a connection.
-func (p *Plugin) connect(ctx context.Context, dir string) error {
-	d := &dialer{dir: dir}
-	p.client = goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig:  plugin.Handshake(),
-		Plugins:          goplugin.PluginSet{plugin.ServiceName: connection{}},
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (gorunner.Runner, error) {
-			p.runner.env = cmd.Env
-			return p.runner, nil
-		},
-		SkipHostEnv:      true,
-		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: dir},
-		GRPCDialOptions:  dialOptions(d, p.limits.Call),
-		SyncStdout:       p.output,
-		SyncStderr:       p.output,
-		Logger:           hclog.NewNullLogger(),
-		// Ours is the deadline that counts; it kills the process.
-		StartTimeout: p.limits.Start + time.Second,
-	})
+func (p *Plugin) connect(ctx context.Context) error {
+	p.client = goplugin.NewClient(p.clientConfig())
 	stop := context.AfterFunc(ctx, func() { p.runner.abort(context.Cause(ctx)) })
 	defer stop()
 	addr, err := p.client.Start()
 	p.proc = p.runner.started()
-	if err != nil {
+	switch {
+	case err != nil && p.proc != nil && !p.runner.greeted.Load():
+		return fmt.Errorf("%w: standard output ended without one", ErrHandshake)
+	case err != nil:
 		return err
 	}
-	d.addr = addr
+	p.tasks.Go(p.watch)
+	p.dialer.addr = addr
 	protocol, err := p.client.Client()
 	if err != nil {
 		return err
@@ -113,9 +101,28 @@ func (p *Plugin) connect(ctx context.Context, dir string) error {
 	return nil
 }
 
+func (p *Plugin) clientConfig() *goplugin.ClientConfig {
+	return &goplugin.ClientConfig{
+		HandshakeConfig:  plugin.Handshake(),
+		Plugins:          goplugin.PluginSet{plugin.ServiceName: connection{}},
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (gorunner.Runner, error) {
+			p.runner.env = cmd.Env
+			return p.runner, nil
+		},
+		SkipHostEnv:      true,
+		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: p.runner.dir},
+		GRPCDialOptions:  dialOptions(p.dialer, p.limits.Call),
+		SyncStdout:       p.output,
+		SyncStderr:       p.output,
+		Logger:           hclog.NewNullLogger(),
+		// Ours is the deadline that counts; it kills the process.
+		StartTimeout: p.limits.Start + time.Second,
+	}
+}
+
 // introduce asks the plugin who it is, opens the host stream and configures it.
 func (p *Plugin) introduce(ctx context.Context) error {
-	p.tasks.Go(p.watch)
 	stop := context.AfterFunc(ctx, func() { p.proc.kill(context.Cause(ctx)) })
 	defer stop()
 	info, err := p.rpc.Info(ctx, &pluginv1.InfoRequest{})
@@ -126,7 +133,9 @@ func (p *Plugin) introduce(ctx context.Context) error {
 		return fmt.Errorf("%w: %q", ErrName, abridged(info.GetName()))
 	}
 	p.version = info.GetVersion()
-	p.isolated = p.proc.tree.guarantee()
+	if t, ok := p.proc.tree.(*childless); ok {
+		t.alone.Store(info.GetChildless())
+	}
 	// The stream lives as long as the connection: its end is the process's.
 	stream, err := p.rpc.Host(context.Background())
 	if err != nil {
@@ -146,77 +155,24 @@ func (p *Plugin) introduce(ctx context.Context) error {
 // unless the process itself or the deadline came first.
 func (p *Plugin) giveUp(err error) error {
 	if p.proc == nil {
-		p.client.Kill()
 		return err
 	}
-	select {
-	case <-p.proc.done:
-	case <-time.After(p.limits.Crash):
+	if p.rpc == nil || status.Code(err) == codes.Unavailable {
+		p.awaitCrash()
 	}
 	p.proc.kill(err)
 	<-p.proc.done
-	p.client.Kill()
-	p.tasks.Wait()
-	p.runner.read.Wait()
-	<-p.proc.reaped
+	p.dialer.close()
+	p.release()
 	return p.proc.why()
 }
 
-// launch starts the process in the best kind of tree that can be had here.
-func (p *Plugin) launch(env []string) (*process, error) {
-	c, err := p.spec.command()
-	if err != nil {
-		return nil, err
-	}
-	defer closeAll(c.extra)
-	c.env = p.environment(env)
-	err = errors.ErrUnsupported
-	for _, level := range p.sup.levels(p.spec) {
-		t, made := p.sup.newTree(level, p.spec)
-		if made != nil {
-			p.log.Debug("guarantee is not available", "guarantee", level, "error", made)
-			continue
-		}
-		var proc *process
-		proc, err = launch(p.sup.starter, c, t, p.limits.Drain)
-		if err == nil {
-			return proc, nil
-		}
-		if !isNotSupported(err) {
-			break
-		}
-		p.log.Debug("guarantee is not available", "guarantee", level, "error", err)
-	}
-	return nil, execError(c, err)
-}
-
-// execError names the file that was meant, instead of the one in /proc.
-func execError(c command, err error) error {
-	if pe, ok := errors.AsType[*os.PathError](err); ok {
-		err = pe.Err
-	}
-	return fmt.Errorf("execute %s: %w", c.argv[0], err)
-}
-
-// environment builds the whole of it: nothing is inherited.
-func (p *Plugin) environment(handshake []string) []string {
-	env := []string{
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"LANG=C.UTF-8",
-		plugin.EnvLogLevel + "=" + strings.ToLower(p.logLevel().String()),
-	}
-	env = append(env, p.spec.Env...)
-	return append(env, handshake...)
-}
-
-// logLevel is the least level that our log shows.
-func (p *Plugin) logLevel() slog.Level {
-	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
-		if p.log.Enabled(context.Background(), level) {
-			return level
-		}
-	}
-	return slog.LevelError
+// release waits for all that was started for a process that is dead.
+func (p *Plugin) release() {
+	p.client.Kill()
+	p.tasks.Wait()
+	p.runner.read.Wait()
+	p.proc.tasks.Wait()
 }
 
 // connection makes go-plugin hand out the bare connection.

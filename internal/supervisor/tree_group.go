@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -68,11 +69,19 @@ func awaitGroup(pgid int) {
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		// The signal reaches zombies too, and where init does not reap, as in many
 		// containers, they stay for good: hence the second look.
-		if unix.Kill(-pgid, 0) != nil || !groupLives(pgid) {
+		if unix.Kill(-pgid, 0) != nil || reused(pgid) || !groupLives(pgid) {
 			return
 		}
 		time.Sleep(pause)
 	}
+}
+
+// reused tells whether the number of a group whose leader is reaped belongs to
+// somebody else by now. The kernel gives it away again only once the group is
+// empty, and first of all as a pid.
+func reused(pgid int) bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d", pgid))
+	return err == nil
 }
 
 // groupLives looks in /proc for a member that is no zombie.
