@@ -11,7 +11,6 @@ type client struct {
 	impl    Client
 	handler ChangeHandler // nil if impl is none
 	name    string
-	seq     uint64 // counts registrations; the order of Adds
 
 	// clientsMu guards these. The users of a client are its attachments, those
 	// that failed excepted.

@@ -9,12 +9,12 @@ import (
 // add calls Add, unless the device or the client began to leave after next
 // looked: then there is nothing to begin.
 func (r *Registry) add(ctx context.Context, a *attachment) {
-	ctx, release := r.revocable(ctx, a)
-	defer release()
-	if ctx.Err() != nil {
+	if a.device.life.Err() != nil || a.client.life.Err() != nil {
 		r.detach(a)
 		return
 	}
+	ctx, release := r.revocable(ctx, a)
+	defer release()
 	dev, start := r.picture(a.device), time.Now()
 	data, err := a.client.impl.Add(ctx, dev)
 	r.added(a, data, err, a.event(ClientAdded, dev, start, err))
@@ -27,7 +27,7 @@ func (r *Registry) added(a *attachment, data any, err error, ev Event) {
 	defer r.clientsMu.Unlock()
 	r.log.append(ev)
 	if err != nil {
-		a.err, a.pending = err, 0
+		a.err = err
 		a.enter(AttachFailed)
 		a.leave()
 		return

@@ -23,9 +23,8 @@ type device struct {
 	holders map[string]int // who holds leases, and how many
 	awaited bool           // the wait for them is announced
 
-	// The turn guards these.
+	// The turn guards this.
 	attached []*attachment // in the order of their Adds
-	seen     uint64        // the last client that was added, or failed to be
 }
 
 func newDevice(id ID, info rdma.Device) *device {

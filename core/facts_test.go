@@ -150,7 +150,11 @@ func TestAttachments(t *testing.T) {
 		unregister := s.unregister(register.id)
 		<-inRemove.reached
 		wantStates(t, s, "a #0.1 attached", "b #0.1 removing", "a #1.2 attached", "b #1.2 attached")
+		inLast := pauseIn(&actors[0].remove)
 		inRemove.letGo()
+		<-inLast.reached
+		wantStates(t, s, "a #0.1 removing", "a #1.2 attached", "b #1.2 attached")
+		inLast.letGo()
 		must(t, unregister.wait())
 		wantStates(t, s, "a #1.2 attached", "b #1.2 attached")
 		if got := s.Clients(); !slices.Equal(got, []string{"a", "b"}) {

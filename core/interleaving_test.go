@@ -279,6 +279,7 @@ func TestInterleaving08AddFails(t *testing.T) {
 		}
 		must(t, s.Notify(t.Context(), id, ChangeGIDs))
 		must(t, s.UnregisterDevice(t.Context(), id))
+		wantStates(t, s, "roce #1.2 failed")
 		must(t, s.UnregisterClient(t.Context(), a.name))
 		must(t, s.UnregisterDevice(t.Context(), other))
 		if list := s.Attachments(); len(list) != 0 {

@@ -20,11 +20,13 @@ type Lease struct {
 func (r *Registry) Acquire(id ID, holder string) (*Lease, error) {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	d, err := inService(r.devices.find(id))
+	d, err := r.devices.find(id)
+	if err == nil && !d.users.enter() {
+		err = ErrLeaving
+	}
 	if err != nil {
 		return nil, &Error{"acquire", "device " + id.String(), err}
 	}
-	d.users.enter()
 	d.holders[holder]++
 	return &Lease{registry: r, device: d, holder: holder, picture: d.picture()}, nil
 }

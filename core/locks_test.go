@@ -42,11 +42,14 @@ func (l *bubbleLock) Unlock() {
 func (l *bubbleLock) breakOpen() { close(l.broken) }
 
 // stopNext stops the next goroutine that is about to lock.
-func (l *bubbleLock) stopNext() *pause {
+func (l *bubbleLock) stopNext() *pause { return l.stopNth(1) }
+
+// stopNth stops the n-th goroutine from now that is about to lock.
+func (l *bubbleLock) stopNth(n int64) *pause {
 	p := newPause()
-	var stopped atomic.Bool
+	var count atomic.Int64
 	l.before = func() {
-		if stopped.CompareAndSwap(false, true) {
+		if count.Add(1) == n {
 			p.stop()
 		}
 	}

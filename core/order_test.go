@@ -2,9 +2,11 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 func TestRemovesComeInReverse(t *testing.T) {
@@ -54,6 +56,92 @@ func TestLeavingDeviceHoldsNobodyUp(t *testing.T) {
 		wantWaiting(t, unregister)
 		inRemove.letGo()
 		must(t, unregister.wait())
+	})
+}
+
+// A device that begins to leave while a client waits for its turn keeps the
+// client no longer.
+func TestRegisterClientGivesUpOnALeavingDevice(t *testing.T) {
+	staged(t, func(t *testing.T, s *stage) {
+		slow := cast(s.witness, "slow")[0]
+		inChange := newPause()
+		slow.changed = func(context.Context, Device, Change) error { inChange.stop(); return nil }
+		id := mustRegister(t, s.witness, hca("rxe0", 0))
+		notify := start(func() error { return s.Notify(context.Background(), id, ChangeGIDs) })
+		<-inChange.reached
+		enroll := s.enroll(s.actor("other"))
+		wantWaiting(t, enroll)
+		unregister := s.unregister(id)
+		must(t, enroll.wait())
+		wantWaiting(t, unregister)
+		inChange.letGo()
+		must(t, errors.Join(notify.wait(), unregister.wait()))
+	})
+}
+
+// Whoever has the turn may have looked for the last time when somebody comes
+// with something to do. It must not be lost, though the turn is taken.
+func TestNothingIsLostBehindTheLastLook(t *testing.T) {
+	tests := map[string]struct {
+		late func(s *stage, a *actor, id ID) *task
+		want []string // after Add
+	}{
+		"unregister device": {
+			func(s *stage, _ *actor, id ID) *task { return s.unregister(id) },
+			[]string{"remove a #0.1 {", "} remove a #0.1"},
+		},
+		"unregister client": {
+			func(s *stage, a *actor, _ ID) *task { return s.dismiss(a) },
+			[]string{"remove a #0.1 {", "} remove a #0.1"},
+		},
+		"register client": {
+			func(s *stage, _ *actor, _ ID) *task { return s.enroll(s.actor("b")) },
+			[]string{"add b #0.1 {", "} add b #0.1"},
+		},
+		"notify": {
+			func(s *stage, _ *actor, id ID) *task {
+				return start(func() error { return s.Notify(context.Background(), id, ChangeGIDs) })
+			},
+			[]string{"changed a #0.1 {", "} changed a #0.1"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			staged(t, func(t *testing.T, s *stage) {
+				a := cast(s.witness, "a")[0]
+				var settled *pause
+				a.add = func(context.Context, Device) error {
+					settled = s.devicesMu.stopNth(2) // after the last look, before the turn is given up
+					return nil
+				}
+				register := s.register(hca("rxe0", 0))
+				synctest.Wait()
+				<-settled.reached
+				late := test.late(s, a, ID{0, 1})
+				wantWaiting(t, register.task, late)
+				settled.letGo()
+				must(t, late.wait())
+				<-register.done
+				wantCallbacks(t, s.h, append([]string{"add a #0.1 {", "} add a #0.1"}, test.want...)...)
+			})
+		})
+	}
+}
+
+// A client is not called at all if its device began to leave when it had just
+// been chosen.
+func TestAddIsNotBegunOnALeavingDevice(t *testing.T) {
+	staged(t, func(t *testing.T, s *stage) {
+		cast(s.witness, "a")
+		chosen := s.clientsMu.stopNext() // after the device was looked at
+		register := s.register(hca("rxe0", 0))
+		<-chosen.reached
+		unregister := s.unregister(ID{0, 1})
+		wantWaiting(t, unregister)
+		chosen.letGo()
+		must(t, unregister.wait())
+		wantErr(t, register.wait(), ErrLeaving)
+		wantCallbacks(t, s.h)
 	})
 }
 

@@ -132,8 +132,7 @@ func (r *Registry) tryEnroll(impl Client, name string) (c, obstacle *client, err
 		}
 		return nil, nil, ErrExists
 	}
-	r.enrolled++
-	c = &client{impl: impl, name: name, seq: r.enrolled, tenure: newTenure(), attachments: map[*device]*attachment{}}
+	c = &client{impl: impl, name: name, tenure: newTenure(), attachments: map[*device]*attachment{}}
 	c.handler, _ = impl.(ChangeHandler)
 	r.clients = append(r.clients, c)
 	r.log.append(Event{Kind: ClientArrived, Client: name})

@@ -15,7 +15,6 @@ type Registry struct {
 	// lists, and decide who gets a lock when.
 	clientsMu sync.Locker
 	clients   []*client // in order of registration, those leaving included
-	enrolled  uint64    // how many clients there ever were
 
 	devicesMu sync.Locker
 	devices   deviceTable

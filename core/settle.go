@@ -75,11 +75,11 @@ func (r *Registry) deviceLeaving(d *device) bool {
 	return d.leaving()
 }
 
-// newcomer returns the first client that d has not seen. The caller holds
-// clientsMu.
+// newcomer returns the first registered client that is not on d, and did not
+// fail to be. The caller holds clientsMu.
 func (r *Registry) newcomer(d *device) *client {
 	for _, c := range r.clients {
-		if c.seq > d.seen && !c.leaving() {
+		if c.attachments[d] == nil && !c.leaving() {
 			return c
 		}
 	}
@@ -93,6 +93,5 @@ func (c *client) attach(d *device) *attachment {
 	a.enter(AttachAdding)
 	c.users.enter()
 	c.attachments[d] = a
-	d.seen = c.seq
 	return a
 }
