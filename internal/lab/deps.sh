@@ -5,7 +5,7 @@ set -eu
 packages="
 	qemu-system-x86 cpio xz-utils zstd kmod iproute2
 	rdma-core ibverbs-utils ibverbs-providers rdmacm-utils infiniband-diags perftest
-	gcc libc6-dev mandoc zsh fish"
+	gcc libc6-dev mandoc zsh fish jq"
 
 missing() {
 	for p in $packages; do

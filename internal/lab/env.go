@@ -29,7 +29,7 @@ func (c Config) environment(k depot.Kernel) []string {
 	path := append(append([]string{}, c.Path...), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 	env := []string{
 		"PATH=" + strings.Join(path, ":"),
-		"HOME=/root",
+		"HOME=/tmp", // of the host's user, /root may be closed to this VM
 		"LANG=C.UTF-8",
 		"TERM=" + os.Getenv("TERM"),
 		envGuest + "=" + string(k.Series),

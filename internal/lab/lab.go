@@ -40,6 +40,9 @@ func Run(ctx context.Context, cfg Config) (vm.Result, error) {
 	if runtime.GOARCH != "amd64" {
 		return vm.Result{}, fmt.Errorf("lab: its kernels are for amd64, and so must be the programs that they run; this is %s", runtime.GOARCH)
 	}
+	if err := vm.CheckQEMU(); err != nil {
+		return vm.Result{}, err
+	}
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
 	}
@@ -109,7 +112,7 @@ func initramfs(ctx context.Context, d *depot.Depot, k depot.Kernel) (string, err
 	return vm.Initramfs(ctx, filepath.Join(d.Dir(), "initramfs"), k, guest)
 }
 
-// goBuild builds a static program.
+// goBuild builds a static program. GOFLAGS may ask for what a static program can't have, such as -race.
 func goBuild(ctx context.Context, out, importPath string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, importPath)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")

@@ -50,10 +50,15 @@ func newApt(ctx context.Context, dir, suite string, log io.Writer) (*apt, error)
 func (a *apt) update(ctx context.Context) error {
 	_, err := a.run(ctx, "apt-get", "update", "-q")
 	var failed *aptError
-	if errors.As(err, &failed) && strings.Contains(failed.stderr, "NO_PUBKEY") {
+	if errors.As(err, &failed) && failed.lacksKey() {
 		return fmt.Errorf("the machine's keyring lacks the key that signs %s; a newer debian-archive-keyring package has it: %w", a.suite, err)
 	}
 	return err
+}
+
+// lacksKey tells whether a signature could not be checked for want of a key, in the words of gpgv or of sqv.
+func (e *aptError) lacksKey() bool {
+	return strings.Contains(e.stderr, "NO_PUBKEY") || strings.Contains(e.stderr, "Missing key")
 }
 
 // run runs one of apt's programs on this root and returns what it printed.

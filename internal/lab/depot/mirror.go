@@ -18,7 +18,7 @@ func findMirror(ctx context.Context) (string, error) {
 		return uri, nil
 	}
 	// A machine without package lists (a fresh container) knows no origins yet, but it knows what it would fetch.
-	out, err = command(ctx, "apt-get", "update", "--print-uris", "-qq").Output()
+	out, err = command(ctx, "apt-get", "update", "--print-uris", "-q").Output()
 	if err != nil {
 		return "", fmt.Errorf("apt-get update --print-uris: %w", err)
 	}

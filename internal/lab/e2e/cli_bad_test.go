@@ -101,9 +101,10 @@ func TestCLIDevicePulledAway(t *testing.T) {
 // TestCLIUnprivileged: reading needs no privileges, plugins included.
 func TestCLIUnprivileged(t *testing.T) {
 	cliTopology().Up(t)
+	program := publicIbctl(t)
 	for _, verb := range []string{"dev list", "dev show", "gid show", "client list"} {
 		args := append(strings.Fields(verb), "-o", "json")
-		cmd := exec.Command("ibctl", args...)
+		cmd := exec.Command(program, args...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		r := runCLI(t, cmd)
 		if r.code != 0 || r.stderr != "" {
@@ -122,10 +123,51 @@ func TestCLIUnprivileged(t *testing.T) {
 	}
 }
 
-// TestCLINoRDMA unloads the RDMA core, and what depends on it.
+// publicIbctl returns a copy of ibctl that everybody may execute.
+func publicIbctl(t testing.TB) string {
+	t.Helper()
+	file, err := exec.LookPath("ibctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(publicDir(t), "ibctl")
+	run(t, "install", "-m", "755", file, public)
+	return public
+}
+
+// publicDir returns a new directory that everybody may enter: t.TempDir lies in
+// one that only its owner may.
+func publicDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestCLIPermission: a tree that may not be read is exit code 77.
+func TestCLIPermission(t *testing.T) {
+	program, tree := publicIbctl(t), publicDir(t)
+	if err := os.MkdirAll(filepath.Join(tree, "class/infiniband"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"dev list", "gid show"} {
+		cmd := exec.Command(program, append(strings.Fields(verb), "--root", tree)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if r := runCLI(t, cmd); r.code != 77 || !strings.Contains(r.stderr, "permission denied") {
+			t.Errorf("ibctl %s: exit code %d, want 77\n%s", verb, r.code, r.stderr)
+		}
+	}
+}
+
+// TestCLINoRDMA unloads the RDMA core, and what depends on it, for good.
 func TestCLINoRDMA(t *testing.T) {
 	modules := unloadRDMA(t)
 	defer loadModules(t, modules)
+	before := strings.TrimSpace(run(t, "cat", modprobeFile))
+	setModprobe(t, "/bin/false")
+	defer setModprobe(t, before)
 	for _, verb := range []string{"dev list", "dev show rxe0", "gid show", "client list"} {
 		r := ibctl(t, "", strings.Fields(verb)...)
 		if r.code != 69 || r.stdout != "" || !strings.Contains(r.stderr, "RDMA") {
@@ -186,6 +228,17 @@ func plugins(t testing.TB) (left []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	return left
+}
+
+// modprobeFile names the program that the kernel calls to load a module: it would
+// load the RDMA core for whoever opens an RDMA netlink socket.
+const modprobeFile = "/proc/sys/kernel/modprobe"
+
+func setModprobe(t testing.TB, program string) {
+	t.Helper()
+	if err := os.WriteFile(modprobeFile, []byte(program), 0o644); err != nil {
+		t.Error(err)
+	}
 }
 
 // unloadRDMA unloads ib_core and all that uses it, and returns what it unloaded.

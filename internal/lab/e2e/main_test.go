@@ -9,6 +9,7 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(lab.Main(m, lab.Suite{
-		NewRDMA: true,
+		NewRDMA:  true,
+		Programs: map[string]string{"ibctl": "github.com/ibctl/ibctl/cmd/ibctl"},
 	}))
 }

@@ -23,6 +23,14 @@ const (
 	qmpFD
 )
 
+// CheckQEMU returns an error where there is no QEMU, for those who would otherwise find out late.
+func CheckQEMU() error {
+	if _, err := exec.LookPath(qemuProgram); err != nil {
+		return fmt.Errorf("lab: no QEMU: %w; make deps installs it", err)
+	}
+	return nil
+}
+
 // machine is a running QEMU.
 type machine struct {
 	console, port, qmp net.Conn
@@ -33,8 +41,8 @@ type machine struct {
 
 // startMachine starts QEMU. The caller must call stop, and receive from exited.
 func startMachine(cfg Config) (*machine, error) {
-	if _, err := exec.LookPath(qemuProgram); err != nil {
-		return nil, fmt.Errorf("lab: no QEMU: %w; make deps installs it", err)
+	if err := CheckQEMU(); err != nil {
+		return nil, err
 	}
 	m := &machine{exited: make(chan error, 1)}
 	var theirs []*os.File

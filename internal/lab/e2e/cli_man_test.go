@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ibctl/ibctl/internal/lab"
+)
+
+// example is a command from a manual page, and what the page says it prints.
+type example struct{ command, output string }
+
+// TestCLIManualExamples runs every command in the EXAMPLES of the pages about
+// commands, on the topology on which their output was made, and compares it in
+// form: numbers and addresses differ from boot to boot.
+func TestCLIManualExamples(t *testing.T) {
+	lab.Demo().Up(t)
+	pages, err := filepath.Glob("../../../man/ibctl*.8")
+	if err != nil || len(pages) < 4 {
+		t.Fatalf("pages: %v, %v", pages, err)
+	}
+	for _, page := range pages {
+		examples := examplesOf(t, page)
+		if len(examples) == 0 {
+			t.Errorf("%s has no examples", page)
+		}
+		for _, e := range examples {
+			cmd := exec.Command("sh", "-c", e.command)
+			r := runCLI(t, cmd)
+			if have, want := form(r.stdout+r.stderr), form(e.output); have != want {
+				t.Errorf("%s: %s prints\n%s\nthe page has\n%s", filepath.Base(page), e.command, r.stdout+r.stderr, e.output)
+			}
+		}
+	}
+}
+
+// examplesOf returns the examples of a page: in literal displays, a command
+// after "# ", and below it what it prints.
+func examplesOf(t *testing.T, page string) (examples []example) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n.Sh EXAMPLES\n")
+	section, _, _ = strings.Cut(section, "\n.Sh ")
+	for _, display := range strings.Split(section, ".Bd -literal\n")[1:] {
+		display, _, _ = strings.Cut(display, ".Ed\n")
+		display = strings.NewReplacer(`\e`, `\`, `\&`, "").Replace(display)
+		command, output, _ := strings.Cut(display, "\n")
+		examples = append(examples, example{strings.TrimPrefix(command, "# "), output})
+	}
+	return examples
+}
+
+var (
+	addresses = regexp.MustCompile(`\b[0-9a-f]{4}(:[0-9a-f]{4}){3,7}\b`)
+	numbers   = regexp.MustCompile(`[0-9]+`)
+	blanks    = regexp.MustCompile(` +`)
+)
+
+// form is a text without what differs from boot to boot.
+func form(text string) string {
+	text = addresses.ReplaceAllString(text, "ADDRESS")
+	text = numbers.ReplaceAllString(text, "N")
+	return strings.TrimSpace(blanks.ReplaceAllString(text, " "))
+}
