@@ -19,7 +19,7 @@ const maxSocketPath = 107
 const socketName = "/4294967295/plugin-dir4294967295/plugin4294967295"
 
 // settled is how old another supervisor's directory must be before the sweep
-// looks at it: it has long locked it by then.
+// looks at it: it has long locked it by then. With [Config.Sole] there is none.
 const settled = 10 * time.Second
 
 // runDir is the directory, of mode 0700, in which the plugins of one supervisor
@@ -32,10 +32,10 @@ type runDir struct {
 }
 
 // newRunDir makes the directory beneath the first base that will do.
-func newRunDir(bases []string) (*runDir, error) {
+func newRunDir(bases []string, sole bool) (*runDir, error) {
 	var errs []error
 	for _, base := range bases {
-		d, err := makeRunDir(base)
+		d, err := makeRunDir(base, sole)
 		if err == nil {
 			return d, nil
 		}
@@ -55,14 +55,14 @@ func runBases() []string {
 	return append(bases, filepath.Join(os.TempDir(), fmt.Sprintf("ibctl-%d", os.Geteuid())), fmt.Sprintf("/tmp/ibctl-%d", os.Geteuid()))
 }
 
-func makeRunDir(base string) (*runDir, error) {
+func makeRunDir(base string, sole bool) (*runDir, error) {
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return nil, err
 	}
 	if err := checkPrivate(base); err != nil {
 		return nil, err
 	}
-	sweep(base)
+	sweep(base, sole)
 	path, err := os.MkdirTemp(base, fmt.Sprintf("%d-", os.Getpid()))
 	if err != nil {
 		return nil, err
@@ -106,14 +106,14 @@ func lockDir(path string) (*os.File, error) {
 
 // sweep removes what supervisors that died have left. What cannot be removed is
 // left alone: it is in use, or the next sweep's.
-func sweep(base string) {
+func sweep(base string, sole bool) {
 	entries, err := os.ReadDir(base)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || time.Since(info.ModTime()) < settled {
+		if err != nil || !sole && time.Since(info.ModTime()) < settled {
 			continue
 		}
 		path := filepath.Join(base, e.Name())

@@ -33,6 +33,9 @@ type Config struct {
 	// root, $XDG_RUNTIME_DIR/ibctl/plugins otherwise, or a private directory
 	// beneath the temporary one.
 	RunDir string
+	// Sole says that no other supervisor uses RunDir at the same time: all that is
+	// found there is left over, however young it is.
+	Sole bool
 }
 
 // Supervisor starts plugin processes. It has one thread and one directory.
@@ -56,7 +59,7 @@ func New(config Config) (*Supervisor, error) {
 	if config.RunDir != "" {
 		bases = []string{config.RunDir}
 	}
-	dir, err := newRunDir(bases)
+	dir, err := newRunDir(bases, config.Sole)
 	if err != nil {
 		return nil, err
 	}
