@@ -80,14 +80,18 @@ func (c *Conn) drop() {
 type request struct {
 	op     uint16
 	dump   bool
+	ack    bool   // it changes something: there is no answer but an acknowledgement
 	object string // for errors: "#3"
 	attrs  []*nl.RtAttr
 }
 
 func (r request) message() *nl.NetlinkRequest {
 	flags := 0
-	if r.dump {
+	switch {
+	case r.dump:
 		flags = unix.NLM_F_DUMP
+	case r.ack:
+		flags = unix.NLM_F_ACK
 	}
 	m := nl.NewNetlinkRequest(clientNLDev<<nl.RDMA_NL_GET_CLIENT_SHIFT|int(r.op), flags)
 	for _, a := range r.attrs {

@@ -2,27 +2,45 @@ package nldev
 
 // enum rdma_nldev_command
 const (
+	cmdResGet     = 9
 	cmdResQPGet   = 10
 	cmdResCMIDGet = 11
+	cmdResCQGet   = 12
+	cmdResMRGet   = 13
+	cmdResPDGet   = 14
+	cmdResCtxGet  = 22
+	cmdResSRQGet  = 23
 )
 
 // enum rdma_nldev_attr; the comment is the payload.
 const (
-	attrResQP       = 19 // nested: entries of type 20
-	attrResLQPN     = 21 // u32
-	attrResRQPN     = 22 // u32
-	attrResRQPSN    = 23 // u32
-	attrResSQPSN    = 24 // u32
-	attrResType     = 26 // u8, enum ib_qp_type
-	attrResState    = 27 // u8, enum ib_qp_state or rdma_cm_state
-	attrResPID      = 28 // u32
-	attrResKernName = 29 // string
-	attrResCMID     = 30 // nested: entries of type 31
-	attrResPS       = 32 // u32, enum rdma_ucm_port_space
-	attrResSrcAddr  = 33 // struct sockaddr_storage
-	attrResDstAddr  = 34 // struct sockaddr_storage
-	attrResPDN      = 60 // u32
-	attrResCMIDN    = 63 // u32
+	attrResSummary     = 15 // nested: entries of type 16
+	attrResSummaryName = 17 // string
+	attrResSummaryCurr = 18 // u64
+	attrResQP          = 19 // nested: entries of type 20
+	attrResLQPN        = 21 // u32
+	attrResRQPN        = 22 // u32
+	attrResRQPSN       = 23 // u32
+	attrResSQPSN       = 24 // u32
+	attrResType        = 26 // u8, enum ib_qp_type
+	attrResState       = 27 // u8, enum ib_qp_state or rdma_cm_state
+	attrResPID         = 28 // u32
+	attrResKernName    = 29 // string
+	attrResCMID        = 30 // nested: entries of type 31
+	attrResPS          = 32 // u32, enum rdma_ucm_port_space
+	attrResSrcAddr     = 33 // struct sockaddr_storage
+	attrResDstAddr     = 34 // struct sockaddr_storage
+	attrResCQ          = 35 // nested: entries of type 36
+	attrResMR          = 40 // nested: entries of type 41
+	attrResPD          = 46 // nested: entries of type 47
+	attrResPDN         = 60 // u32
+	attrResCQN         = 61 // u32
+	attrResMRN         = 62 // u32
+	attrResCMIDN       = 63 // u32
+	attrResCtxN        = 64 // u32
+	attrResCtx         = 86 // nested: entries of type 87
+	attrResSRQ         = 88 // nested: entries of type 89
+	attrResSRQN        = 90 // u32
 )
 
 // afIB is AF_IB: an address of GID and service id (rdma/ib.h, struct sockaddr_ib).

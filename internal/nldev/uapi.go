@@ -6,9 +6,13 @@ const clientNLDev = 5
 // enum rdma_nldev_command
 const (
 	cmdGet        = 1
+	cmdSet        = 2
+	cmdNewLink    = 3
+	cmdDelLink    = 4
 	cmdPortGet    = 5
 	cmdSysGet     = 6
 	cmdGetCharDev = 15
+	cmdDelDev     = 27
 	cmdMonitor    = 28
 )
 
@@ -30,13 +34,16 @@ const (
 	attrDevNodeType    = 14  // u8
 	attrNetdevIndex    = 50  // u32
 	attrNetdevName     = 51  // string
+	attrLinkType       = 65  // string
 	attrNetnsMode      = 66  // u8
 	attrDevProtocol    = 67  // string
+	attrNetnsFD        = 68  // u32
 	attrCharDevType    = 69  // string
 	attrCharDevName    = 70  // string
 	attrCharDevABI     = 71  // u64
 	attrCharDev        = 72  // u64
 	attrUverbsDriverID = 73  // u32, though the header says u64
+	attrDevDIM         = 84  // u8
 	attrCopyOnFork     = 93  // u8
 	attrPrivilegedQKey = 96  // u8
 	attrDevType        = 99  // u8
@@ -56,16 +63,36 @@ func opName(op uint16) string {
 	switch op {
 	case cmdGet:
 		return "GET"
+	case cmdSet:
+		return "SET"
+	case cmdNewLink:
+		return "NEWLINK"
+	case cmdDelLink:
+		return "DELLINK"
 	case cmdPortGet:
 		return "PORT_GET"
 	case cmdSysGet:
 		return "SYS_GET"
+	case cmdResGet:
+		return "RES_GET"
 	case cmdResQPGet:
 		return "RES_QP_GET"
 	case cmdResCMIDGet:
 		return "RES_CM_ID_GET"
+	case cmdResCQGet:
+		return "RES_CQ_GET"
+	case cmdResMRGet:
+		return "RES_MR_GET"
+	case cmdResPDGet:
+		return "RES_PD_GET"
+	case cmdResCtxGet:
+		return "RES_CTX_GET"
+	case cmdResSRQGet:
+		return "RES_SRQ_GET"
 	case cmdGetCharDev:
 		return "GET_CHARDEV"
+	case cmdDelDev:
+		return "DELDEV"
 	case cmdMonitor:
 		return "MONITOR"
 	}
