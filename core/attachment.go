@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 )
@@ -31,7 +32,8 @@ type attachment struct {
 	since   time.Time
 	data    any
 	err     error
-	pending Change // noted, and not told yet
+	pending Change                  // noted, and not told yet
+	recall  context.CancelCauseFunc // of the call that runs, unless it is Remove
 }
 
 func (a *attachment) enter(s AttachState) { a.state, a.since = s, time.Now() }

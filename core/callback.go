@@ -7,15 +7,15 @@ import (
 )
 
 // add calls Add, unless the device or the client began to leave after next
-// looked: then there is nothing to begin.
+// looked.
 func (r *Registry) add(ctx context.Context, a *attachment) {
-	if a.device.life.Err() != nil || a.client.life.Err() != nil {
+	ctx, dev, ok := r.begin(ctx, a)
+	defer r.end(a)
+	if !ok {
 		r.detach(a)
 		return
 	}
-	ctx, release := r.revocable(ctx, a)
-	defer release()
-	dev, start := r.picture(a.device), time.Now()
+	start := time.Now()
 	data, err := a.client.impl.Add(ctx, dev)
 	r.added(a, data, err, a.event(ClientAdded, dev, start, err))
 }
@@ -56,9 +56,12 @@ func (r *Registry) tell(ctx context.Context, a *attachment) {
 	a.pending = 0
 	r.clientsMu.Unlock()
 
-	ctx, release := r.revocable(ctx, a)
-	defer release()
-	dev, start := r.picture(a.device), time.Now()
+	ctx, dev, ok := r.begin(ctx, a)
+	defer r.end(a)
+	if !ok {
+		return
+	}
+	start := time.Now()
 	err := a.client.handler.Changed(ctx, dev, a.data, what)
 	ev := a.event(ClientTold, dev, start, err)
 	ev.Change = what

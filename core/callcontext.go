@@ -15,17 +15,34 @@ func (r *Registry) inCallback(ctx context.Context) bool {
 	return ctx.Value(callback{r}) != nil
 }
 
-// revocable returns a marked ctx that ends when a's device or client begins to
-// leave. The caller calls release when the client has returned.
-func (r *Registry) revocable(ctx context.Context, a *attachment) (_ context.Context, release func()) {
-	ctx, cancel := context.WithCancelCause(r.marked(ctx))
-	stopDevice := onEnd(a.device.life, func() { cancel(context.Cause(a.device.life)) })
-	stopClient := onEnd(a.client.life, func() { cancel(context.Cause(a.client.life)) })
-	return ctx, func() {
-		stopDevice()
-		stopClient()
-		cancel(nil)
-	}
+// begin readies a call of a's client that is to be called back when the device or
+// the client begins to leave. If one of them has already, it is not ok: then
+// there is nothing to begin. Either way, end follows.
+func (r *Registry) begin(ctx context.Context, a *attachment) (_ context.Context, dev Device, ok bool) {
+	ctx, recall := context.WithCancelCause(r.marked(ctx))
+
+	r.devicesMu.Lock()
+	dev, ok = a.device.picture(), !a.device.leaving()
+	a.device.recall = recall
+	r.devicesMu.Unlock()
+
+	r.clientsMu.Lock()
+	ok = ok && !a.client.leaving()
+	a.recall = recall
+	r.clientsMu.Unlock()
+	return ctx, dev, ok
+}
+
+// end follows when the client has returned.
+func (r *Registry) end(a *attachment) {
+	r.devicesMu.Lock()
+	a.device.recall = nil
+	r.devicesMu.Unlock()
+
+	r.clientsMu.Lock()
+	a.recall(nil)
+	a.recall = nil
+	r.clientsMu.Unlock()
 }
 
 // onEnd calls f, in a goroutine, if ctx ends before stop is called. When stop

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -19,9 +20,10 @@ type device struct {
 
 	// devicesMu guards these.
 	tenure
-	info    *rdma.Device   // replaced, never modified
-	holders map[string]int // who holds leases, and how many
-	awaited bool           // the wait for them is announced
+	info    *rdma.Device            // replaced, never modified
+	holders map[string]int          // who holds leases, and how many
+	awaited bool                    // the wait for them is announced
+	recall  context.CancelCauseFunc // of the call that runs, unless it is Remove
 
 	// The turn guards this.
 	attached []*attachment // in the order of their Adds

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/ibctl/ibctl/core/rdma"
+
 // Lease is a short hold on a device: the device is not gone before the lease is
 // released. It does not keep clients on the device. A holder that learns of
 // [Lease.Leaving] finishes and releases; it must not itself wait for the device
@@ -10,7 +12,7 @@ type Lease struct {
 	registry *Registry
 	device   *device
 	holder   string
-	picture  Device
+	info     *rdma.Device
 	released bool // devicesMu guards it
 }
 
@@ -28,14 +30,14 @@ func (r *Registry) Acquire(id ID, holder string) (*Lease, error) {
 		return nil, &Error{"acquire", "device " + id.String(), err}
 	}
 	d.holders[holder]++
-	return &Lease{registry: r, device: d, holder: holder, picture: d.picture()}, nil
+	return &Lease{registry: r, device: d, holder: holder, info: d.info}, nil
 }
 
 // Device returns the device as it was when the lease was taken.
-func (l *Lease) Device() Device { return l.picture }
+func (l *Lease) Device() Device { return Device{l.device.id, *l.info} }
 
 // Leaving returns a channel that is closed when the device begins to leave.
-func (l *Lease) Leaving() <-chan struct{} { return l.device.life.Done() }
+func (l *Lease) Leaving() <-chan struct{} { return l.device.ending }
 
 // Release ends the lease; further calls do nothing.
 func (l *Lease) Release() {

@@ -148,8 +148,8 @@ func (r *Registry) introduce(ctx context.Context, c *client) bool {
 		select {
 		case d.turn <- struct{}{}:
 			r.settleAndYield(ctx, d)
-		case <-d.life.Done():
-		case <-c.life.Done():
+		case <-d.ending:
+		case <-c.ending:
 		}
 	})
 	stop()

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -15,11 +14,9 @@ type tenure struct {
 	// users are those to be waited for: a device's leases, a client's
 	// attachments.
 	users gate
-	// life ends when the gate is shut, to call back whoever is at work.
-	life context.Context
-	end  context.CancelCauseFunc
-	// gone is closed when it is over.
-	gone chan struct{}
+	// ending is closed when the gate is shut, gone when it is over.
+	ending, gone chan struct{}
+
 	over bool
 	// since is when it was registered, or began to leave.
 	since time.Time
@@ -28,20 +25,19 @@ type tenure struct {
 }
 
 func newTenure() tenure {
-	life, end := context.WithCancelCause(context.Background())
-	return tenure{users: newGate(), life: life, end: end, gone: make(chan struct{}), since: time.Now()}
+	return tenure{users: newGate(), ending: make(chan struct{}), gone: make(chan struct{}), since: time.Now()}
 }
 
 // leaving tells whether the mark "registered" is cleared.
 func (t *tenure) leaving() bool { return t.users.shut }
 
 // leave clears the mark and tells whether this call did it.
-func (t *tenure) leave(cause error) bool {
+func (t *tenure) leave() bool {
 	if !t.users.shutOnce() {
 		return false
 	}
 	t.since = time.Now()
-	t.end(cause)
+	close(t.ending)
 	return true
 }
 

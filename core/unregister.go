@@ -51,8 +51,12 @@ func (r *Registry) retireDevice(ctx context.Context, d *device) error {
 func (r *Registry) clearDevice(d *device) {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	if d.leave(fmt.Errorf("device %v is %w", d.picture(), ErrLeaving)) {
-		r.log.append(Event{Kind: DeviceLeaving, Device: d.id, Name: d.info.Name})
+	if !d.leave() {
+		return
+	}
+	r.log.append(Event{Kind: DeviceLeaving, Device: d.id, Name: d.info.Name})
+	if d.recall != nil {
+		d.recall(fmt.Errorf("device %v is %w", d.picture(), ErrLeaving))
 	}
 }
 
@@ -136,14 +140,23 @@ func (r *Registry) retireClient(ctx context.Context, c *client) error {
 func (r *Registry) clearClient(c *client) []*attachment {
 	r.clientsMu.Lock()
 	defer r.clientsMu.Unlock()
-	if c.leave(fmt.Errorf("client %s is %w", c.name, ErrLeaving)) {
+	if c.leave() {
 		r.log.append(Event{Kind: ClientLeaving, Client: c.name})
+		c.recallAll(fmt.Errorf("client %s is %w", c.name, ErrLeaving))
 	}
 	left := slices.Collect(maps.Values(c.attachments))
 	slices.SortFunc(left, func(a, b *attachment) int {
 		return cmp.Compare(b.device.id.Generation, a.device.id.Generation)
 	})
 	return left
+}
+
+func (c *client) recallAll(cause error) {
+	for _, a := range c.attachments {
+		if a.recall != nil {
+			a.recall(cause)
+		}
+	}
 }
 
 // freeClient announces the end and releases the name, once for all callers.

@@ -39,7 +39,7 @@ func (r *Registry) rename(ctx context.Context, id ID, name string) (*device, err
 		}
 		select {
 		case <-obstacle.gone:
-		case <-d.life.Done():
+		case <-d.ending:
 			return nil, ErrLeaving
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w while waiting for %v to leave", ctx.Err(), obstacle.id)
@@ -137,7 +137,7 @@ func (r *Registry) notify(ctx context.Context, d *device, what Change) {
 	select {
 	case d.turn <- struct{}{}:
 		r.settleAndYield(ctx, d)
-	case <-d.life.Done():
+	case <-d.ending:
 	}
 }
 
