@@ -2,6 +2,7 @@ package rdma
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -104,7 +105,18 @@ func (e enumNames[T]) parse(text []byte) (T, error) {
 			return T(i), nil
 		}
 	}
-	return 0, fmt.Errorf("parse %s %q: no such name", e.what, text)
+	return e.parseUnknown(string(text))
+}
+
+// parseUnknown reads what text makes of a value without a name.
+func (e enumNames[T]) parseUnknown(text string) (T, error) {
+	digits, _ := strings.CutPrefix(text, "UNKNOWN(")
+	digits, _ = strings.CutSuffix(digits, ")")
+	v, err := strconv.ParseUint(digits, 10, 8)
+	if err != nil || e.text(T(v)) != text {
+		return 0, fmt.Errorf("parse %s %q: no such name", e.what, text)
+	}
+	return T(v), nil
 }
 
 // String returns the name iproute2 uses, for instance "ca".

@@ -49,8 +49,12 @@ func guidDigits(text string) string {
 		return rest
 	}
 	groups := strings.Split(text, ":")
-	if len(groups) == 1 {
+	switch len(groups) {
+	case 1:
 		return text
+	case 4, 8:
+	default:
+		return ""
 	}
 	for _, g := range groups {
 		if len(g)*len(groups) != 16 {
