@@ -40,7 +40,7 @@ func (d *Device) SetRoCEMode(port uint32, mode rdma.GIDType) error {
 	}
 	err := d.write(port, fileRoCEMode, string(mode))
 	if errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("%w %q: %w", ErrUnsupported, string(mode), err)
+		return d.fail(port, fmt.Sprintf("set RoCE mode %q", string(mode)), fmt.Errorf("%w: %w", ErrUnsupported, unix.EINVAL))
 	}
 	return err
 }
@@ -82,7 +82,7 @@ func (d *Device) read(port uint32, file string) (string, error) {
 
 // write hands the kernel the value in one write(2), which is one store.
 func (d *Device) write(port uint32, file, value string) error {
-	f, err := os.OpenFile(d.path(port, file), os.O_WRONLY, 0)
+	f, err := os.OpenFile(d.path(port, file), os.O_WRONLY|os.O_TRUNC, 0)
 	if err == nil {
 		_, err = f.WriteString(value + "\n")
 		err = errors.Join(err, f.Close())

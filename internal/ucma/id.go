@@ -54,12 +54,20 @@ func (id *ID) Destroy() error {
 // Bind gives the id a local address, and with it a device; the unspecified
 // address binds to none. Port 0 lets the kernel choose, see [ID.Route].
 func (id *ID) Bind(local Addr) error {
-	id.name = local.String()
+	id.name = nameOf(local)
 	if err := checkAddr(local); err != nil {
 		return &Error{Op: opBind, Object: id.name, Err: err}
 	}
 	_, err := id.ch.do(opBind, id.name, encodeBind(id.number, local))
 	return err
+}
+
+// nameOf is what errors call an address: a port of 0 is none.
+func nameOf(a Addr) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
 }
 
 // ResolveAddr starts to look for the way to dst, from src if that is valid, and
@@ -69,7 +77,7 @@ func (id *ID) Bind(local Addr) error {
 // If the neighbour is not known yet, the kernel looks for its answer only when
 // the timeout (milliseconds on the wire) has run out: ask in short slices.
 func (id *ID) ResolveAddr(src, dst Addr, timeout time.Duration) error {
-	id.name = dst.String()
+	id.name = nameOf(dst)
 	err := checkAddr(dst)
 	if err == nil && src.Addr().IsValid() {
 		err = checkAddr(src)
