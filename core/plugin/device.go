@@ -98,7 +98,8 @@ func (d *Device) Go(f func(ctx context.Context)) error {
 }
 
 // Emit sends an event about the device to ibctl, in order with the others. It
-// may block while ibctl is behind, and fails when ctx or the device's life ends.
+// blocks while ibctl is behind. It fails where ctx has ended, and with
+// [ErrRemoved] after the device's life.
 func (d *Device) Emit(ctx context.Context, e Event) error {
 	if !d.work.enter() {
 		return ErrRemoved

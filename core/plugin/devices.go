@@ -22,7 +22,7 @@ type Devices struct {
 }
 
 func newDevices() *Devices {
-	return &Devices{byID: make(map[core.ID]*Device), past: newPast()}
+	return &Devices{byID: make(map[core.ID]*Device)}
 }
 
 // All returns the attached devices by index. A device in it may be leaving by
@@ -181,17 +181,13 @@ func (t *Devices) checkEpoch(id *pluginv1.DeviceID) error {
 }
 
 // isPast tells whether an id that is not in the table was there before, or has
-// been overtaken: generations only grow. Devices without an index (those of a
-// captured tree) do not overtake each other: nothing says that they are the same.
+// been overtaken by one that was or is.
 func (t *Devices) isPast(id core.ID) bool {
 	if t.past.has(id) {
 		return true
 	}
-	if id.Index == core.NoIndex {
-		return false
-	}
 	for other := range t.byID {
-		if other.Index == id.Index && other.Generation > id.Generation {
+		if overtakes(other, id) {
 			return true
 		}
 	}

@@ -24,7 +24,7 @@ type hostCalls struct {
 	ended  chan struct{} // closed when the stream is over
 	stream hostStream
 
-	sending sync.Mutex // gRPC allows one sender at a time
+	sending chan struct{} // holds one token: gRPC allows one sender at a time
 
 	mu      sync.Mutex
 	last    uint64
@@ -32,11 +32,14 @@ type hostCalls struct {
 }
 
 func newHostCalls() *hostCalls {
-	return &hostCalls{
+	h := &hostCalls{
 		opened:  make(chan struct{}),
 		ended:   make(chan struct{}),
+		sending: make(chan struct{}, 1),
 		pending: make(map[uint64]chan *pluginv1.HostReply),
 	}
+	h.sending <- struct{}{}
+	return h
 }
 
 // serve hands replies to those who wait for them, until the stream ends. It is
@@ -71,8 +74,8 @@ func (h *hostCalls) do(ctx context.Context, call *pluginv1.HostCall) (*pluginv1.
 	}
 	waiter := h.register(call)
 	defer h.take(call.GetCall())
-	if err := h.send(call); err != nil {
-		return nil, errors.Join(errHostGone, err)
+	if err := h.send(ctx, call); err != nil {
+		return nil, err
 	}
 	select {
 	case reply := <-waiter:
@@ -84,10 +87,19 @@ func (h *hostCalls) do(ctx context.Context, call *pluginv1.HostCall) (*pluginv1.
 	}
 }
 
-func (h *hostCalls) send(call *pluginv1.HostCall) error {
-	h.sending.Lock()
-	defer h.sending.Unlock()
-	return h.stream.Send(call)
+// send may take its time while ibctl has many calls to answer; those who wait for
+// their turn meanwhile can give up.
+func (h *hostCalls) send(ctx context.Context, call *pluginv1.HostCall) error {
+	select {
+	case <-h.sending:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { h.sending <- struct{}{} }()
+	if err := h.stream.Send(call); err != nil {
+		return errors.Join(errHostGone, err)
+	}
+	return nil
 }
 
 func (h *hostCalls) register(call *pluginv1.HostCall) <-chan *pluginv1.HostReply {

@@ -8,22 +8,32 @@ const remembered = 1024
 
 // past remembers the ids that were removed last.
 type past struct {
-	ids  map[core.ID]bool
 	ring []core.ID
 	next int
 }
 
-func newPast() past { return past{ids: make(map[core.ID]bool)} }
-
-func (p *past) has(id core.ID) bool { return p.ids[id] }
+// has tells whether id was removed, or overtaken by one that was.
+func (p *past) has(id core.ID) bool {
+	for _, old := range p.ring {
+		if old == id || overtakes(old, id) {
+			return true
+		}
+	}
+	return false
+}
 
 func (p *past) bury(id core.ID) {
 	if len(p.ring) < remembered {
 		p.ring = append(p.ring, id)
-	} else {
-		delete(p.ids, p.ring[p.next])
-		p.ring[p.next] = id
-		p.next = (p.next + 1) % remembered
+		return
 	}
-	p.ids[id] = true
+	p.ring[p.next] = id
+	p.next = (p.next + 1) % remembered
+}
+
+// overtakes tells whether the index of id has passed on to other: generations
+// only grow. Devices without an index (those of a captured tree) do not overtake
+// each other: nothing says that they are the same.
+func overtakes(other, id core.ID) bool {
+	return id.Index != core.NoIndex && other.Index == id.Index && other.Generation > id.Generation
 }

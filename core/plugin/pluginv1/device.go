@@ -1,6 +1,7 @@
 package pluginv1
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -66,9 +67,12 @@ func newPort(p rdma.Port) *Port {
 	}
 }
 
-// RDMA reads a device. It fails where a number does not fit the kernel's enum,
-// which no reader of the kernel can have produced.
+// RDMA reads a device. It fails where there is none, and where a number does not
+// fit the kernel's enum, which no reader of the kernel can have produced.
 func (x *Device) RDMA() (rdma.Device, error) {
+	if x == nil {
+		return rdma.Device{}, errors.New("no description of the device")
+	}
 	nodeType, err := narrowed[rdma.NodeType]("node_type", x.NodeType)
 	if err != nil {
 		return rdma.Device{}, fmt.Errorf("device %q: %w", x.GetName(), err)

@@ -41,12 +41,16 @@ func textOf(err error) string {
 }
 
 // Err returns the error that x stands for, or nil for nil. Its type is
-// [*RemoteError].
+// [*RemoteError]. What is said to be an error is one, even if its code is OK.
 func (x *Error) Err() error {
 	if x == nil {
 		return nil
 	}
-	return &RemoteError{Code: codes.Code(x.GetCode()), Message: x.GetMessage(), Errno: syscall.Errno(x.GetErrno())}
+	code := codes.Code(x.GetCode())
+	if code == codes.OK {
+		code = codes.Unknown
+	}
+	return &RemoteError{Code: code, Message: x.GetMessage(), Errno: syscall.Errno(x.GetErrno())}
 }
 
 // RemoteError is an error that happened on the other side of the connection.
