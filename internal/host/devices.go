@@ -133,8 +133,12 @@ func (h *Host) describe(ctx context.Context, d rdma.Device) description {
 	if err != nil {
 		return r
 	}
-	inferProtocol(&r.device)
-	r.warnings = append(r.warnings, h.addNetdevs(ctx, &r.device)...)
+	if d.Protocol == "" {
+		// It is an nldev older than Linux 5.2, or none, that did not tell the
+		// protocol; it does not tell netdevs either.
+		inferProtocol(&r.device)
+		r.warnings = append(r.warnings, h.addNetdevs(ctx, &r.device)...)
+	}
 	h.addPathMTUs(&r.device)
 	return r
 }

@@ -63,16 +63,13 @@ func (n ownNetdevs) mtu(name string) rdma.Opt[uint32]   { return n.ask(name, uni
 func (n ownNetdevs) index(name string) rdma.Opt[uint32] { return n.ask(name, unix.SIOCGIFINDEX) }
 func (n ownNetdevs) close() error                       { return unix.Close(n.fd) }
 
-// addNetdevs fills in the netdevs of Ethernet ports from the GID table where
-// nldev did not list the device. Where nldev lists it and tells no netdev, that
-// lies in another namespace, and its name there means nothing here.
+// addNetdevs fills in the netdevs of Ethernet ports from the GID table. It is for
+// kernels whose nldev does not tell netdevs: one that does, and tells none, means
+// that it lies in another namespace, where its name means nothing here.
 func (h *Host) addNetdevs(ctx context.Context, d *rdma.Device) (warnings []rdma.Warning) {
-	if d.Index.IsKnown() {
-		return nil
-	}
 	for i := range d.Ports {
 		p := &d.Ports[i]
-		if p.LinkLayer == rdma.LinkLayerInfiniBand {
+		if p.LinkLayer == rdma.LinkLayerInfiniBand || p.Netdev != "" {
 			continue
 		}
 		name, err := h.fs.PortNetdev(ctx, d.Name, p.Number)

@@ -9,9 +9,6 @@ import (
 // inferProtocol says which protocol a device speaks where nldev did not (before
 // Linux 5.2, or in a copied tree) and sysfs leaves no doubt.
 func inferProtocol(d *rdma.Device) {
-	if d.Protocol != "" {
-		return
-	}
 	node, known := d.NodeType.Get()
 	switch {
 	case known && node == rdma.NodeRNIC:
