@@ -1,0 +1,60 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+)
+
+// Categories of nouns, as help shows them.
+const (
+	categoryShow = "What there is"
+	categoryTool = "The tool itself"
+)
+
+// newApp returns the command tree, bound to inv. The first verb of a noun is the
+// one that runs where no verb is given.
+func newApp(inv *invocation) *cli.App {
+	app := &cli.App{
+		Name:           "ibctl",
+		Usage:          "see and manage the RDMA devices of this host",
+		Flags:          globalFlags(),
+		Before:         inv.setOptions,
+		OnUsageError:   onUsageError,
+		ExitErrHandler: func(*cli.Context, error) {}, // main exits, and nobody else
+		HideHelp:       true,
+		HideVersion:    true,
+		Writer:         inv.stdout,
+		ErrWriter:      inv.stderr,
+		Commands: []*cli.Command{
+			devCommand(inv), gidCommand(inv), clientCommand(inv),
+			completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
+		},
+	}
+	for _, noun := range app.Commands {
+		prepare(noun)
+	}
+	return app
+}
+
+// prepare switches off what the library would do by itself.
+func prepare(c *cli.Command) {
+	c.HideHelp, c.OnUsageError = true, onUsageError
+	for _, sub := range c.Subcommands {
+		prepare(sub)
+	}
+}
+
+func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{problem: err.Error()} }
+
+// globalFlags are accepted anywhere on the line. The word between backquotes
+// stands for the value; completion goes by it.
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: string(defaultFormat), Usage: "print as `FORMAT`: table, wide, json, jsonl, yaml or name"},
+		&cli.BoolFlag{Name: "json", Aliases: []string{"j"}, Usage: "the same as -o json"},
+		&cli.BoolFlag{Name: "no-headers", Usage: "print tables without their first line"},
+		&cli.StringFlag{Name: "root", Usage: "read the captured sysfs tree in `DIR` instead of this host"},
+		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`, such as 500ms or 10s"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "say more on standard error"},
+		&cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "explain the command instead of running it"},
+	}
+}

@@ -1,0 +1,31 @@
+// Command ibctl shows and manages the RDMA devices of a Linux host.
+//
+// One file holds one noun; exit.go is the only place that knows exit codes, and
+// main the only one that exits. A command line passes through line.go, which
+// accepts flags anywhere and abbreviated nouns and verbs, before urfave/cli sees
+// it in its full form.
+//
+// The same binary serves the built-in clients: ibctl starts itself again as a
+// plugin process, see builtin.go.
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/ibctl/ibctl/core/plugin"
+)
+
+func main() {
+	if name, ok := plugin.ServeName(os.Args); ok {
+		os.Exit(serveBuiltin(name, os.Stderr))
+	}
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program: args are those of the process, its own name first. It
+// returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	inv := &invocation{stdin: stdin, stdout: stdout, stderr: stderr, format: defaultFormat}
+	return inv.finish(inv.dispatch(args))
+}
