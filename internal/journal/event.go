@@ -3,6 +3,7 @@ package journal
 import (
 	"time"
 
+	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/rdma"
 )
 
@@ -60,4 +61,12 @@ type Event struct {
 	Text       string            `json:"text,omitzero"`
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Error      string            `json:"error,omitzero"`
+}
+
+// SetDevice says which device the event is about.
+func (e *Event) SetDevice(id core.ID) {
+	e.Generation = id.Generation
+	if id != (core.ID{}) && id.Index != core.NoIndex {
+		e.Index = rdma.Known(id.Index)
+	}
 }

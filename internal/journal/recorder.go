@@ -53,17 +53,14 @@ func (r *Recorder) takeStock() {
 // event says in the journal's words what the registry says.
 func (r *Recorder) event(ev core.Event) Event {
 	e := Event{
-		Time:       ev.Time,
-		Kind:       string(ev.Kind),
-		Device:     ev.Name,
-		Generation: ev.Device.Generation,
-		OldName:    ev.OldName,
-		Client:     ev.Client,
-		Holders:    ev.Holders,
+		Time:    ev.Time,
+		Kind:    string(ev.Kind),
+		Device:  ev.Name,
+		OldName: ev.OldName,
+		Client:  ev.Client,
+		Holders: ev.Holders,
 	}
-	if ev.Device != (core.ID{}) && ev.Device.Index != core.NoIndex {
-		e.Index = rdma.Known(ev.Device.Index)
-	}
+	e.SetDevice(ev.Device)
 	if ev.Took > 0 {
 		e.TookMS = rdma.Known(float64(ev.Took) / float64(time.Millisecond))
 	}

@@ -339,9 +339,9 @@ const file_plugins_roce_rocev1_roce_proto_rawDesc = "" +
 	"\aWarning\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x12,\n" +
-	"\x05error\x18\x03 \x01(\v2\x16.ibctl.plugin.v1.ErrorR\x05error2M\n" +
-	"\x04RoCE\x12E\n" +
-	"\bListGIDs\x12\x1e.ibctl.roce.v1.ListGIDsRequest\x1a\x17.ibctl.roce.v1.PortGIDs0\x01B,Z*github.com/ibctl/ibctl/plugins/roce/rocev1b\x06proto3"
+	"\x05error\x18\x03 \x01(\v2\x16.ibctl.plugin.v1.ErrorR\x05error2R\n" +
+	"\x04RoCE\x12J\n" +
+	"\bListGIDs\x12\x1e.ibctl.roce.v1.ListGIDsRequest\x1a\x17.ibctl.roce.v1.PortGIDs\"\x03\x90\x02\x010\x01B,Z*github.com/ibctl/ibctl/plugins/roce/rocev1b\x06proto3"
 
 var (
 	file_plugins_roce_rocev1_roce_proto_rawDescOnce sync.Once
