@@ -53,6 +53,7 @@ func globalFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "json", Aliases: []string{"j"}, Usage: "the same as -o json"},
 		&cli.BoolFlag{Name: "no-headers", Usage: "print tables without their first line"},
 		&cli.StringFlag{Name: "root", Usage: "read the captured sysfs tree in `DIR` instead of this host"},
+		&cli.StringFlag{Name: "socket", Usage: "ask the ibctl serve that listens at `PATH`; none asks nobody, and does it all here"},
 		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`, such as 500ms or 10s"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "say more on standard error"},
 		&cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "explain the command instead of running it"},

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -38,9 +37,14 @@ type clientItem struct {
 	PID     int              `json:"pid,omitempty"`
 	// Guarantee says what proves the death of the plugin's processes, Lost what
 	// it does not cover.
-	Guarantee supervisor.Guarantee `json:"guarantee,omitzero"`
-	Lost      string               `json:"lost,omitempty"`
-	Devices   []attachedDevice     `json:"devices"`
+	Guarantee string           `json:"guarantee,omitempty"`
+	Lost      string           `json:"lost,omitempty"`
+	Devices   []attachedDevice `json:"devices"`
+	// These are of clients that ibctl serve keeps: when State was entered, how
+	// often the plugin was started again, and why it was the last time.
+	Since     rdma.Opt[time.Time] `json:"since,omitzero"`
+	Restarts  rdma.Opt[uint32]    `json:"restarts,omitzero"`
+	LastError string              `json:"last_error,omitempty"`
 }
 
 // attachedDevice is a device that a client drives.
@@ -48,6 +52,14 @@ type attachedDevice struct {
 	Device     string           `json:"device"`
 	Index      rdma.Opt[uint32] `json:"index,omitzero"`
 	Generation uint64           `json:"generation"`
+}
+
+func newAttachedDevice(name string, id core.ID) attachedDevice {
+	d := attachedDevice{Device: name, Generation: id.Generation}
+	if id.Index != core.NoIndex {
+		d.Index = rdma.Known(id.Index)
+	}
+	return d
 }
 
 func (inv *invocation) clientList(c *cli.Context) error {
@@ -82,11 +94,18 @@ func (inv *invocation) clientList(c *cli.Context) error {
 var clientColumns = []output.Column[clientItem]{
 	{Header: "CLIENT", Cell: func(i clientItem) string { return i.Name }},
 	{Header: "STATE", Cell: func(i clientItem) string { return string(i.State) }},
-	{Header: "PID", Cell: func(i clientItem) string { return strconv.Itoa(i.PID) }, Right: true},
-	{Header: "GUARANTEE", Cell: func(i clientItem) string { return i.Guarantee.String() }},
+	{Header: "PID", Cell: clientItem.pid, Right: true},
+	{Header: "GUARANTEE", Cell: func(i clientItem) string { return i.Guarantee }},
 	{Header: "DEVICES", Cell: clientItem.deviceNames},
 	{Header: "VERSION", Cell: func(i clientItem) string { return i.Version }, Wide: true},
 	{Header: "LOST", Cell: func(i clientItem) string { return i.Lost }, Wide: true},
+}
+
+func (i clientItem) pid() string {
+	if i.PID == 0 {
+		return "" // it does not run
+	}
+	return strconv.Itoa(i.PID)
 }
 
 func (i clientItem) deviceNames() string {
@@ -95,28 +114,4 @@ func (i clientItem) deviceNames() string {
 		names = append(names, d.Device)
 	}
 	return strings.Join(names, ",")
-}
-
-// clients describes the clients of a session; the warnings tell which devices did
-// not take one.
-func (s *session) clients() (items []clientItem, warnings []rdma.Warning) {
-	for _, p := range s.plugins {
-		item := clientItem{
-			Name: p.Name(), State: supervisor.StateRunning, Version: p.Version(), PID: p.PID(),
-			Guarantee: p.Guarantee(), Lost: p.Guarantee().Lost(), Devices: []attachedDevice{},
-		}
-		for _, a := range s.registry.Attachments() {
-			name := s.devices[a.Device].Name
-			switch {
-			case a.Client != p.Name():
-			case a.State == core.AttachAttached:
-				item.Devices = append(item.Devices, attachedDevice{name, s.devices[a.Device].Index, a.Device.Generation})
-			default:
-				warnings = append(warnings, rdma.Warning{Object: name, Op: "add client " + p.Name(), Err: a.Err})
-			}
-		}
-		slices.SortFunc(item.Devices, func(a, b attachedDevice) int { return cmp.Compare(a.Device, b.Device) })
-		items = append(items, item)
-	}
-	return items, warnings
 }

@@ -44,7 +44,7 @@ func (inv *invocation) onlyHere(c *cli.Context) error {
 
 // cmSession is a session with the cm client, and the way to ask it.
 type cmSession struct {
-	*session
+	session
 	cmv1.CMClient
 }
 
@@ -55,8 +55,10 @@ func (inv *invocation) openCM(ctx context.Context, devices []rdma.Device) (cmSes
 	if err != nil {
 		return cmSession{}, err
 	}
-	return cmSession{s, cmv1.NewCMClient(s.plugin(cm.Name).Conn())}, nil
+	return newCMSession(s), nil
 }
+
+func newCMSession(s session) cmSession { return cmSession{s, cmv1.NewCMClient(s.conn(cm.Name))} }
 
 // openCMOnAll is openCM for verbs where the kernel chooses the device.
 func (inv *invocation) openCMOnAll(ctx context.Context) (cmSession, []rdma.Warning, error) {
@@ -64,17 +66,20 @@ func (inv *invocation) openCMOnAll(ctx context.Context) (cmSession, []rdma.Warni
 	if err != nil {
 		return cmSession{}, nil, err
 	}
-	s, err := inv.openCM(ctx, devicesOf(found.targets))
-	return s, found.warnings, err
+	s, err := inv.openActing(ctx, devicesOf(found.targets), cm.Name)
+	if err != nil {
+		return cmSession{}, nil, err
+	}
+	return newCMSession(s), found.warnings, nil
 }
 
 // request names a target the way the client wants it.
 func (s cmSession) request(t target) (*cmv1.DeviceRequest, error) {
-	id, err := s.attached(cm.Name, t.device.Name)
+	id, err := s.device(cm.Name, t.device)
 	if err != nil {
 		return nil, err
 	}
-	return &cmv1.DeviceRequest{Device: s.session.plugin(cm.Name).DeviceID(id), Port: pointer(t.port)}, nil
+	return &cmv1.DeviceRequest{Device: id, Port: pointer(t.port)}, nil
 }
 
 // cmAnswer is what came of asking about some targets.

@@ -52,7 +52,7 @@ func (inv *invocation) fitting(app *cli.App, done []string, current string) []ca
 func (inv *invocation) goOn(app *cli.App, done []string, current string) (all []candidate, head string) {
 	read := lex(knownFlags(app), done)
 	l := understood(app, read.tokens)
-	inv.root = l.global("root")
+	inv.root, inv.socket = l.global("root"), noSocket // a shell waits for nobody
 	name, value, assigned := strings.Cut(current, "=")
 	switch {
 	case read.open != "":

@@ -3,18 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"sync"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 	"github.com/ibctl/ibctl/core/rdma"
-	"github.com/ibctl/ibctl/internal/supervisor"
 	"github.com/ibctl/ibctl/plugins/roce"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 )
@@ -42,7 +39,7 @@ func (inv *invocation) askGIDs(ctx context.Context, targets []target, empty bool
 	answers := make([]gidAnswer, len(targets))
 	var asking sync.WaitGroup
 	for i, t := range targets {
-		asking.Go(func() { answers[i] = s.askTarget(ctx, t, empty) })
+		asking.Go(func() { answers[i] = askTarget(ctx, s, t, empty) })
 	}
 	asking.Wait()
 	all.join(answers)
@@ -70,9 +67,9 @@ func (a *gidAnswer) join(answers []gidAnswer) {
 }
 
 // askTarget asks for the tables of one device, or for a part of them.
-func (s *session) askTarget(ctx context.Context, t target, empty bool) gidAnswer {
+func askTarget(ctx context.Context, s session, t target, empty bool) gidAnswer {
 	var a gidAnswer
-	if err := s.fillIn(ctx, &a, t, empty); err != nil {
+	if err := a.fillIn(ctx, s, t, empty); err != nil {
 		a.failed(t, err)
 	} else if t.index.IsKnown() && len(a.items) == 0 {
 		a.failed(t, &emptySlotError{t.name()})
@@ -90,19 +87,18 @@ func (a *gidAnswer) failed(t target, err error) {
 	a.problems = append(a.problems, err)
 }
 
-func (s *session) fillIn(ctx context.Context, a *gidAnswer, t target, empty bool) error {
-	id, err := s.attached(roce.Name, t.device.Name)
+func (a *gidAnswer) fillIn(ctx context.Context, s session, t target, empty bool) error {
+	id, err := s.device(roce.Name, t.device)
 	if err != nil {
 		return err
 	}
-	p := s.plugin(roce.Name)
-	request := &rocev1.ListGIDsRequest{Device: p.DeviceID(id), Port: pointer(t.port), Index: pointer(t.index), IncludeEmpty: empty}
-	return plainStatus(a.receive(ctx, p, request, t))
+	request := &rocev1.ListGIDsRequest{Device: id, Port: pointer(t.port), Index: pointer(t.index), IncludeEmpty: empty}
+	return plainStatus(a.receive(ctx, s.conn(roce.Name), request, t))
 }
 
 // receive takes the tables as they come.
-func (a *gidAnswer) receive(ctx context.Context, p *supervisor.Plugin, request *rocev1.ListGIDsRequest, t target) error {
-	stream, err := rocev1.NewRoCEClient(p.Conn()).ListGIDs(ctx, request)
+func (a *gidAnswer) receive(ctx context.Context, conn grpc.ClientConnInterface, request *rocev1.ListGIDsRequest, t target) error {
+	stream, err := rocev1.NewRoCEClient(conn).ListGIDs(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -152,23 +148,3 @@ type emptySlotError struct{ name string }
 
 // Error implements error.
 func (e *emptySlotError) Error() string { return e.name + ": the slot is empty" }
-
-// attached returns the id of the device called name, if the client drives it.
-func (s *session) attached(client, name string) (core.ID, error) {
-	for _, a := range s.registry.Attachments() {
-		if a.Client != client || s.devices[a.Device].Name != name {
-			continue
-		}
-		if a.State != core.AttachAttached {
-			return core.ID{}, a.Err
-		}
-		return a.Device, nil
-	}
-	return core.ID{}, fmt.Errorf("client %s on %s: %w", client, name, core.ErrNotAttached)
-}
-
-// plugin returns the process that serves the client.
-func (s *session) plugin(client string) *supervisor.Plugin {
-	i := slices.IndexFunc(s.plugins, func(p *supervisor.Plugin) bool { return p.Name() == client })
-	return s.plugins[i]
-}

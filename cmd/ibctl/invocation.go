@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/output"
 )
 
@@ -24,7 +25,14 @@ type invocation struct {
 	noHeaders bool
 	verbose   bool
 	root      string
+	socket    string // of ibctl serve; empty for the usual one, or noSocket
 	timeout   time.Duration
+
+	// asked tells whether ibctl serve has been looked for, daemon what was found,
+	// and notes what is to be said of it.
+	asked  bool
+	daemon *daemonConn
+	notes  []rdma.Warning
 }
 
 // dispatch finds the verb and runs it.
@@ -50,7 +58,7 @@ func (inv *invocation) dispatch(args []string) error {
 // setOptions takes over the global options; it runs before every verb.
 func (inv *invocation) setOptions(c *cli.Context) (err error) {
 	inv.noHeaders, inv.verbose = c.Bool("no-headers"), c.Bool("verbose")
-	inv.root, inv.timeout = c.String("root"), c.Duration("timeout")
+	inv.root, inv.socket, inv.timeout = c.String("root"), c.String("socket"), c.Duration("timeout")
 	if inv.format, err = output.ParseFormat(c.String("output")); err != nil {
 		inv.format = defaultFormat
 		return &usageError{problem: err.Error()}

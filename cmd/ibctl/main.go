@@ -27,5 +27,6 @@ func main() {
 // returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	inv := &invocation{stdin: stdin, stdout: stdout, stderr: stderr, format: defaultFormat}
+	defer inv.closeDaemon()
 	return inv.finish(inv.dispatch(args))
 }

@@ -2,145 +2,50 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"log/slog"
-	"path/filepath"
-	"time"
 
-	"github.com/ibctl/ibctl/core"
+	"google.golang.org/grpc"
+
+	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 	"github.com/ibctl/ibctl/core/rdma"
-	"github.com/ibctl/ibctl/internal/supervisor"
-	"github.com/ibctl/ibctl/plugins/roce"
 )
 
-// errNoPlugins means that this process cannot run plugins at all.
-var errNoPlugins = errors.New("cannot run plugins")
-
-// session is the registry of one command: the devices that it is about, and the
-// clients that it needs, each in its plugin process. When it is closed, every
-// client has been removed from every device, and no process is left.
-type session struct {
-	registry   *core.Registry
-	supervisor *supervisor.Supervisor
-	log        *slog.Logger
-	plugins    []*supervisor.Plugin
-	devices    map[core.ID]rdma.Device
+// session is where a verb finds clients on devices: in a registry of its own,
+// which lasts as long as the verb, or in ibctl serve's. Its methods may be called
+// by any number of goroutines at once, close excepted.
+type session interface {
+	// device returns the id under which a client knows a device, if it drives it.
+	device(client string, d rdma.Device) (*pluginv1.DeviceID, error)
+	// conn is the connection for a client's own services.
+	conn(client string) grpc.ClientConnInterface
+	// clients describes the clients; the warnings tell which devices did not take
+	// one.
+	clients() ([]clientItem, []rdma.Warning)
+	// close lets go. What went wrong is told as warnings: it changes no result.
+	close() []rdma.Warning
 }
 
-// openSession registers devices, and then the clients called names. close must
-// follow where it returns no error.
-func (inv *invocation) openSession(ctx context.Context, devices []rdma.Device, names ...string) (*session, error) {
-	specs, err := inv.specs(names)
+// openSession opens a session with the clients called names on devices. close
+// must follow where it returns no error.
+func (inv *invocation) openSession(ctx context.Context, devices []rdma.Device, names ...string) (session, error) {
+	d, err := inv.askDaemon(ctx)
 	if err != nil {
 		return nil, err
 	}
-	log := inv.log()
-	sup, err := supervisor.New(supervisor.Config{Limits: inv.pluginLimits(), Log: log})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoPlugins, err)
+	if d != nil {
+		return d.open(ctx, names)
 	}
-	s := &session{registry: core.NewRegistry(core.Options{}), supervisor: sup, log: log, devices: map[core.ID]rdma.Device{}}
-	if err := s.fill(ctx, devices, specs); err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
+	return inv.openOwnSession(ctx, devices, names)
 }
 
-// fill registers devices before clients: each client then sees them all at once.
-func (s *session) fill(ctx context.Context, devices []rdma.Device, specs []supervisor.Spec) error {
-	for _, d := range devices {
-		id, err := s.registry.RegisterDevice(ctx, d)
-		if err != nil {
-			return err
-		}
-		s.devices[id] = d
-	}
-	for _, spec := range specs {
-		p, err := s.supervisor.Start(ctx, spec)
-		if err != nil {
-			return err
-		}
-		s.plugins = append(s.plugins, p)
-		if err := s.registry.RegisterClient(ctx, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// close takes everything back in reverse order, whatever has become of the
-// command. What went wrong is told as warnings: it changes no result.
-func (s *session) close() (warnings []rdma.Warning) {
-	ctx := context.Background()
-	for i := len(s.plugins) - 1; i >= 0; i-- {
-		p := s.plugins[i]
-		if err := s.registry.UnregisterClient(ctx, p.Name()); err != nil {
-			warnings = append(warnings, rdma.Warning{Object: "client " + p.Name(), Op: "remove from devices", Err: err})
-		}
-		if err := p.Stop(ctx); err != nil {
-			warnings = append(warnings, rdma.Warning{Object: "client " + p.Name(), Op: "stop", Err: err})
-		}
-	}
-	for id := range s.devices {
-		if err := s.registry.UnregisterDevice(ctx, id); err != nil {
-			warnings = append(warnings, rdma.Warning{Object: s.devices[id].Name, Op: "unregister", Err: err})
-		}
-	}
-	s.supervisor.Close()
-	if s.log.Enabled(ctx, slog.LevelDebug) {
-		trace(s.log, s.registry)
-	}
-	return warnings
-}
-
-// specs says how to start the built-in clients called names.
-func (inv *invocation) specs(names []string) ([]supervisor.Spec, error) {
-	root, err := filepath.Abs(inv.root) // a plugin has a working directory of its own
+// openActing is openSession for verbs that do more than read, and that the kernel
+// lets everybody do: who may only read from ibctl serve does them alone.
+func (inv *invocation) openActing(ctx context.Context, devices []rdma.Device, names ...string) (session, error) {
+	d, err := inv.askDaemon(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var specs []supervisor.Spec
-	for _, name := range names {
-		spec := supervisor.Builtin(name)
-		if name == roce.Name && inv.root != "" {
-			spec.Config = mustJSON(roce.Config{Root: root})
-		}
-		specs = append(specs, spec)
+	if d != nil && d.mayChange {
+		return d.open(ctx, names)
 	}
-	return specs, nil
-}
-
-func mustJSON(v any) []byte {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a struct of strings
-	}
-	return text
-}
-
-// pluginLimits are those of a command that somebody waits for: a plugin that
-// does not let go in time is killed sooner than under a daemon. Everything but
-// letting go ends with --timeout by itself.
-func (inv *invocation) pluginLimits() supervisor.Limits {
-	limits := supervisor.Limits{Remove: 5 * time.Second, Shutdown: 2 * time.Second}
-	if t := inv.timeout; t > 0 {
-		limits.Remove, limits.Shutdown = min(limits.Remove, t), min(limits.Shutdown, t)
-	}
-	return limits
-}
-
-// log is where plugins' own words go, and what became of them: with -v to
-// standard error.
-func (inv *invocation) log() *slog.Logger {
-	if !inv.verbose {
-		return slog.New(slog.DiscardHandler)
-	}
-	options := &slog.HandlerOptions{Level: slog.LevelDebug}
-	if inv.format.Structured() {
-		return slog.New(slog.NewJSONHandler(inv.stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(inv.stderr, options))
+	return inv.openOwnSession(ctx, devices, names)
 }

@@ -62,11 +62,11 @@ func (inv *invocation) targets(ctx context.Context, args []string, detail host.D
 		return found{}, err
 	}
 	defer h.Close() //nolint:errcheck // nothing was written
-	devices, warnings, err := h.Devices(ctx)
+	devices, warnings, err := inv.listDevices(ctx, h, detail)
 	if err != nil {
 		return found{}, err
 	}
-	f := found{warnings: warnings}
+	f := found{warnings: append(inv.notes, warnings...)}
 	if len(args) == 0 {
 		f.all(devices)
 	}
@@ -81,6 +81,18 @@ func (inv *invocation) targets(ctx context.Context, args []string, detail host.D
 		inv.hint("there is no RDMA device on this host, or none that this network namespace may see")
 	}
 	return f, nil
+}
+
+// listDevices asks ibctl serve, or reads for itself.
+func (inv *invocation) listDevices(ctx context.Context, h *host.Host, detail host.Detail) ([]rdma.Device, []rdma.Warning, error) {
+	d, err := inv.askDaemon(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d != nil {
+		return d.devices(ctx, detail)
+	}
+	return h.Devices(ctx)
 }
 
 func (f *found) all(devices []rdma.Device) {

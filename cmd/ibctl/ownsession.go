@@ -1,0 +1,196 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/core/plugin/pluginv1"
+	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/supervisor"
+	"github.com/ibctl/ibctl/plugins/roce"
+)
+
+// errNoPlugins means that this process cannot run plugins at all.
+var errNoPlugins = errors.New("cannot run plugins")
+
+// ownSession is the registry of one command: the devices that it is about, and
+// the clients that it needs, each in its plugin process. When it is closed, every
+// client has been removed from every device, and no process is left.
+type ownSession struct {
+	registry   *core.Registry
+	supervisor *supervisor.Supervisor
+	log        *slog.Logger
+	plugins    []*supervisor.Plugin
+	devices    map[core.ID]rdma.Device
+}
+
+// openOwnSession registers devices, and then the clients called names.
+func (inv *invocation) openOwnSession(ctx context.Context, devices []rdma.Device, names []string) (session, error) {
+	specs, err := inv.specs(names)
+	if err != nil {
+		return nil, err
+	}
+	log := inv.log()
+	sup, err := supervisor.New(supervisor.Config{Limits: inv.pluginLimits(), Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoPlugins, err)
+	}
+	s := &ownSession{registry: core.NewRegistry(core.Options{}), supervisor: sup, log: log, devices: map[core.ID]rdma.Device{}}
+	if err := s.fill(ctx, devices, specs); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// fill registers devices before clients: each client then sees them all at once.
+func (s *ownSession) fill(ctx context.Context, devices []rdma.Device, specs []supervisor.Spec) error {
+	for _, d := range devices {
+		id, err := s.registry.RegisterDevice(ctx, d)
+		if err != nil {
+			return err
+		}
+		s.devices[id] = d
+	}
+	for _, spec := range specs {
+		p, err := s.supervisor.Start(ctx, spec)
+		if err != nil {
+			return err
+		}
+		s.plugins = append(s.plugins, p)
+		if err := s.registry.RegisterClient(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// device implements session.
+func (s *ownSession) device(client string, d rdma.Device) (*pluginv1.DeviceID, error) {
+	for _, a := range s.registry.Attachments() {
+		if a.Client != client || s.devices[a.Device].Name != d.Name {
+			continue
+		}
+		if a.State != core.AttachAttached {
+			return nil, a.Err
+		}
+		return s.plugin(client).DeviceID(a.Device), nil
+	}
+	return nil, fmt.Errorf("client %s on %s: %w", client, d.Name, core.ErrNotAttached)
+}
+
+// conn implements session.
+func (s *ownSession) conn(client string) grpc.ClientConnInterface { return s.plugin(client).Conn() }
+
+// plugin returns the process that serves the client.
+func (s *ownSession) plugin(client string) *supervisor.Plugin {
+	i := slices.IndexFunc(s.plugins, func(p *supervisor.Plugin) bool { return p.Name() == client })
+	return s.plugins[i]
+}
+
+// close implements session. It takes everything back in reverse order, whatever has become of the
+// command. What went wrong is told as warnings: it changes no result.
+func (s *ownSession) close() (warnings []rdma.Warning) {
+	ctx := context.Background()
+	for i := len(s.plugins) - 1; i >= 0; i-- {
+		p := s.plugins[i]
+		if err := s.registry.UnregisterClient(ctx, p.Name()); err != nil {
+			warnings = append(warnings, rdma.Warning{Object: "client " + p.Name(), Op: "remove from devices", Err: err})
+		}
+		if err := p.Stop(ctx); err != nil {
+			warnings = append(warnings, rdma.Warning{Object: "client " + p.Name(), Op: "stop", Err: err})
+		}
+	}
+	for id := range s.devices {
+		if err := s.registry.UnregisterDevice(ctx, id); err != nil {
+			warnings = append(warnings, rdma.Warning{Object: s.devices[id].Name, Op: "unregister", Err: err})
+		}
+	}
+	s.supervisor.Close()
+	if s.log.Enabled(ctx, slog.LevelDebug) {
+		trace(s.log, s.registry)
+	}
+	return warnings
+}
+
+// specs says how to start the built-in clients called names.
+func (inv *invocation) specs(names []string) ([]supervisor.Spec, error) {
+	root, err := filepath.Abs(inv.root) // a plugin has a working directory of its own
+	if err != nil {
+		return nil, err
+	}
+	var specs []supervisor.Spec
+	for _, name := range names {
+		spec := supervisor.Builtin(name)
+		if name == roce.Name && inv.root != "" {
+			spec.Config = mustJSON(roce.Config{Root: root})
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
+}
+
+func mustJSON(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a struct of strings
+	}
+	return text
+}
+
+// pluginLimits are those of a command that somebody waits for: a plugin that
+// does not let go in time is killed sooner than under a daemon. Everything but
+// letting go ends with --timeout by itself.
+func (inv *invocation) pluginLimits() supervisor.Limits {
+	limits := supervisor.Limits{Remove: 5 * time.Second, Shutdown: 2 * time.Second}
+	if t := inv.timeout; t > 0 {
+		limits.Remove, limits.Shutdown = min(limits.Remove, t), min(limits.Shutdown, t)
+	}
+	return limits
+}
+
+// log is where plugins' own words go, and what became of them: with -v to
+// standard error.
+func (inv *invocation) log() *slog.Logger {
+	if !inv.verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	options := &slog.HandlerOptions{Level: slog.LevelDebug}
+	if inv.format.Structured() {
+		return slog.New(slog.NewJSONHandler(inv.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(inv.stderr, options))
+}
+
+// clients implements session.
+func (s *ownSession) clients() (items []clientItem, warnings []rdma.Warning) {
+	for _, p := range s.plugins {
+		item := clientItem{
+			Name: p.Name(), State: supervisor.StateRunning, Version: p.Version(), PID: p.PID(),
+			Guarantee: p.Guarantee().String(), Lost: p.Guarantee().Lost(), Devices: []attachedDevice{},
+		}
+		for _, a := range s.registry.Attachments() {
+			name := s.devices[a.Device].Name
+			switch {
+			case a.Client != p.Name():
+			case a.State == core.AttachAttached:
+				item.Devices = append(item.Devices, newAttachedDevice(name, a.Device))
+			default:
+				warnings = append(warnings, rdma.Warning{Object: name, Op: "add client " + p.Name(), Err: a.Err})
+			}
+		}
+		slices.SortFunc(item.Devices, func(a, b attachedDevice) int { return cmp.Compare(a.Device, b.Device) })
+		items = append(items, item)
+	}
+	return items, warnings
+}
