@@ -155,14 +155,7 @@ func start(f func() error) *task {
 	return t
 }
 
-func (t *task) returned() bool {
-	select {
-	case <-t.done:
-		return true
-	default:
-		return false
-	}
-}
+func (t *task) returned() bool { return isClosed(t.done) }
 
 // wait returns what the call returned.
 func (t *task) wait() error {

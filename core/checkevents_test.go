@@ -55,6 +55,7 @@ type model struct {
 
 type modelDevice struct {
 	leaving bool
+	awaited bool
 	on      []string // clients in the order of their Adds
 	lastAdd int
 }
@@ -101,6 +102,8 @@ func (m *model) apply(ev Event) {
 		d.leaving = true
 	case LeaseWait:
 		m.want(d.leaving && len(d.on) == 0 && len(ev.Holders) > 0, "clients %v, holders %v", d.on, ev.Holders)
+		m.want(!d.awaited, "again")
+		d.awaited = true
 	case DeviceUnregistered:
 		m.want(d.leaving && len(d.on) == 0, "clients %v", d.on)
 		delete(m.devices, ev.Device)

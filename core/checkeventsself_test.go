@@ -75,6 +75,12 @@ func TestEventCheckerFindsForgeries(t *testing.T) {
 		"client twice":                   twice(ClientArrived),
 		"client never leaves":            without(ClientLeaving, 0),
 		"client goes while on a device":  swapped(ClientUnregistered, 0, ClientRemoved, 2),
+		"lease wait twice": func(log []Event) []Event {
+			i := at(log, DeviceUnregistered, 0)
+			wait := log[i]
+			wait.Kind, wait.Holders = LeaseWait, []string{"me"}
+			return renumber(slices.Insert(log, i, wait, wait))
+		},
 		"lease wait without holders": func(log []Event) []Event {
 			i := at(log, DeviceUnregistered, 0)
 			wait := log[i]

@@ -11,8 +11,8 @@ import "context"
 // methods; neither may register or unregister anything, by the ctx it was
 // given: that is refused with [ErrInCallback].
 //
-// The ctx of a call carries the values of the context of whichever registry
-// call made it, most often the one that asked for it.
+// The ctx of a call carries the values of the ctx of whichever registry call
+// made it, most often the one that asked for it.
 type Client interface {
 	// Name is unique among the registered clients and does not change.
 	Name() string
@@ -24,7 +24,8 @@ type Client interface {
 	//
 	// ctx ends when the device or the client is on its way out; Add should then
 	// give up, and Remove follows only if it returned nil all the same.
-	// context.Cause says which of the two is leaving.
+	// context.Cause says which of the two is leaving. It also ends when Add has
+	// returned: what is to run until Remove needs a ctx of its own.
 	Add(ctx context.Context, dev Device) (data any, err error)
 
 	// Remove stops driving dev. When it returns, none of the client's code

@@ -134,7 +134,12 @@ func TestContextValuesReachTheClient(t *testing.T) {
 	type key struct{}
 	staged(t, func(t *testing.T, s *stage) {
 		var seen []any
-		look := func(ctx context.Context, _ Device) error { seen = append(seen, ctx.Value(key{})); return nil }
+		var last context.Context
+		look := func(ctx context.Context, _ Device) error {
+			last = ctx
+			seen = append(seen, ctx.Value(key{}))
+			return ctx.Err()
+		}
 		a := s.actor("roce")
 		a.add, a.remove = look, look
 		a.changed = func(ctx context.Context, dev Device, _ Change) error { return look(ctx, dev) }
@@ -143,6 +148,7 @@ func TestContextValuesReachTheClient(t *testing.T) {
 
 		id, err := s.RegisterDevice(with("register"), hca("rxe0", 0))
 		must(t, err)
+		wantErr(t, last.Err(), context.Canceled) // it is not for what runs after Add
 		must(t, s.Notify(with("notify"), id, ChangeGIDs))
 		must(t, s.UnregisterDevice(with("unregister"), id))
 		if len(seen) != 3 || seen[0] != "register" || seen[1] != "notify" || seen[2] != "unregister" {

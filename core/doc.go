@@ -25,9 +25,10 @@
 // Clients are added to a device in the order in which they were registered, and
 // removed in the reverse order, one at a time, whoever asked. Different devices
 // do not wait for each other. There is a single place that decides what a
-// device needs next ([Registry.next]); whoever has changed something takes the
-// device's turn and does what is due, which may be work that another caller is
-// waiting for. So nothing depends on which of two racing callers comes first.
+// device needs next (the method next, in settle.go); whoever has changed
+// something takes the device's turn and does what is due, which may be work that
+// another caller is waiting for. So nothing depends on which of two racing
+// callers comes first.
 //
 // # Locks
 //

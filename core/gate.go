@@ -7,9 +7,9 @@ package core
 //
 // The mutex of the gate's owner guards it; empty may be waited for without.
 type gate struct {
-	users int
-	shut  bool
-	empty chan struct{}
+	inside int
+	shut   bool
+	empty  chan struct{}
 }
 
 func newGate() gate { return gate{empty: make(chan struct{})} }
@@ -19,13 +19,13 @@ func (g *gate) enter() bool {
 	if g.shut {
 		return false
 	}
-	g.users++
+	g.inside++
 	return true
 }
 
 // leave counts a user out.
 func (g *gate) leave() {
-	g.users--
+	g.inside--
 	g.complete()
 }
 
@@ -40,7 +40,7 @@ func (g *gate) shutOnce() bool {
 }
 
 func (g *gate) complete() {
-	if g.shut && g.users == 0 {
+	if g.shut && g.inside == 0 {
 		close(g.empty)
 	}
 }

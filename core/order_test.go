@@ -40,6 +40,25 @@ func TestUnregisterClientWaitsForNoOtherClient(t *testing.T) {
 	})
 }
 
+// Nor does it wait for a client that is about to be added to its device.
+func TestUnregisterClientDoesNotAddOthers(t *testing.T) {
+	staged(t, func(t *testing.T, s *stage) {
+		a, b := cast(s.witness, "a")[0], s.actor("b")
+		inRemove, inAdd := pauseIn(&a.remove), pauseIn(&b.add)
+		mustRegister(t, s.witness, hca("rxe0", 0))
+		dismiss := s.dismiss(a)
+		<-inRemove.reached
+		enroll := s.enroll(b)
+		wantWaiting(t, dismiss, enroll)
+		inRemove.letGo()
+		must(t, dismiss.wait())
+		<-inAdd.reached
+		wantWaiting(t, enroll)
+		inAdd.letGo()
+		must(t, enroll.wait())
+	})
+}
+
 // A device that does not get on with its leaving keeps nobody else.
 func TestLeavingDeviceHoldsNobodyUp(t *testing.T) {
 	staged(t, func(t *testing.T, s *stage) {
@@ -141,6 +160,22 @@ func TestAddIsNotBegunOnALeavingDevice(t *testing.T) {
 		chosen.letGo()
 		must(t, unregister.wait())
 		wantErr(t, register.wait(), ErrLeaving)
+		wantCallbacks(t, s.h)
+	})
+}
+
+// The same if it is the client that leaves.
+func TestAddIsNotBegunForALeavingClient(t *testing.T) {
+	staged(t, func(t *testing.T, s *stage) {
+		a := cast(s.witness, "a")[0]
+		chosen := s.devicesMu.stopNth(3) // to reserve, to look, and to begin
+		register := s.register(hca("rxe0", 0))
+		<-chosen.reached
+		wantStates(t, s, "a #0.1 adding")
+		dismiss := s.dismiss(a)
+		wantWaiting(t, dismiss)
+		chosen.letGo()
+		must(t, errors.Join(dismiss.wait(), register.wait()))
 		wantCallbacks(t, s.h)
 	})
 }

@@ -147,7 +147,8 @@ func (r *Registry) introduce(ctx context.Context, c *client) bool {
 	inParallel(r.parallel, r.registered(), func(d *device) {
 		select {
 		case d.turn <- struct{}{}:
-			r.settleAndYield(ctx, d)
+			defer d.yield()
+			r.settle(ctx, d)
 		case <-d.ending:
 		case <-c.ending:
 		}

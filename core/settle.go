@@ -18,26 +18,25 @@ const (
 // settle makes calls until d needs none. The caller has d's turn.
 //
 // Whoever clears a mark, adds a client or notes a change does so first and
-// takes the turn then, so what settle saw too early is seen by the next.
+// waits for the turn then. So nothing is lost that comes after the last look:
+// the one who brought it looks again.
 func (r *Registry) settle(ctx context.Context, d *device) {
-	for {
-		switch a, step := r.next(d); step {
-		case stepRemove:
-			r.remove(ctx, a)
-		case stepAdd:
-			r.add(ctx, a)
-		case stepTell:
-			r.tell(ctx, a)
-		case stepNone:
-			return
-		}
+	for r.advance(ctx, d) {
 	}
 }
 
-// settleAndYield settles d and gives up the turn, which the caller has.
-func (r *Registry) settleAndYield(ctx context.Context, d *device) {
-	defer d.yield()
-	r.settle(ctx, d)
+// advance makes the next call that d needs, if any. The caller has d's turn.
+func (r *Registry) advance(ctx context.Context, d *device) bool {
+	a, step := r.next(d)
+	switch step {
+	case stepRemove:
+		r.remove(ctx, a)
+	case stepAdd:
+		r.add(ctx, a)
+	case stepTell:
+		r.tell(ctx, a)
+	}
+	return step != stepNone
 }
 
 // next decides what d needs most: clients off it, last one first, if it is

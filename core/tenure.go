@@ -16,8 +16,6 @@ type tenure struct {
 	users gate
 	// ending is closed when the gate is shut, gone when it is over.
 	ending, gone chan struct{}
-
-	over bool
 	// since is when it was registered, or began to leave.
 	since time.Time
 	// complaints are the errors of Removes on the way out.
@@ -43,10 +41,9 @@ func (t *tenure) leave() bool {
 
 // finish says that it is over, and tells whether this call did.
 func (t *tenure) finish() bool {
-	if t.over {
+	if isClosed(t.gone) {
 		return false
 	}
-	t.over = true
 	close(t.gone)
 	return true
 }

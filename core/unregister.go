@@ -37,11 +37,7 @@ func (r *Registry) UnregisterDevice(ctx context.Context, id ID) error {
 // does what is left to be done, and none returns before the end.
 func (r *Registry) retireDevice(ctx context.Context, d *device) error {
 	r.clearDevice(d)
-	select {
-	case d.turn <- struct{}{}:
-		r.settleAndYield(ctx, d)
-	case <-d.gone:
-	}
+	r.takeOffAll(ctx, d)
 	r.awaitLeases(d)
 	r.forgetFailures(d)
 	return r.freeDevice(d)
@@ -60,10 +56,20 @@ func (r *Registry) clearDevice(d *device) {
 	}
 }
 
+// takeOffAll returns when no client is on d, which is leaving.
+func (r *Registry) takeOffAll(ctx context.Context, d *device) {
+	select {
+	case d.turn <- struct{}{}:
+		defer d.yield()
+		r.settle(ctx, d)
+	case <-d.gone:
+	}
+}
+
 // awaitLeases returns when no lease is held. There are no new ones.
 func (r *Registry) awaitLeases(d *device) {
 	r.devicesMu.Lock()
-	if d.users.users > 0 && !d.awaited {
+	if d.users.inside > 0 && !d.awaited {
 		d.awaited = true
 		r.log.append(Event{Kind: LeaseWait, Device: d.id, Name: d.info.Name,
 			Holders: slices.Sorted(maps.Keys(d.holders))})
@@ -97,9 +103,10 @@ func (r *Registry) freeDevice(d *device) error {
 // registered or leaving, and waits for all its Removes. Devices are served in
 // parallel, see [Options].
 //
-// When it returns, the registry will not call the client again. What is said of
-// concurrent callers, of ctx and of errors at [Registry.UnregisterDevice] holds
-// here too, except that a client that is gone is just [ErrNotRegistered].
+// When it returns, the registry will not call the client again; if the client
+// has a process, it is time to end it. What is said of concurrent callers, of
+// ctx and of errors at [Registry.UnregisterDevice] holds here too, except that a
+// client that is gone is just [ErrNotRegistered], or a later one of that name.
 func (r *Registry) UnregisterClient(ctx context.Context, name string) error {
 	c, err := r.expelled(ctx, name)
 	if err != nil {
@@ -120,19 +127,34 @@ func (r *Registry) expelled(ctx context.Context, name string) (*client, error) {
 	return nil, ErrNotRegistered
 }
 
-// retireClient sees a client off, as retireDevice does a device. Where somebody
-// else has the turn and takes the client off a device, there is no need to wait
-// for the turn: other clients of that device may take their time.
+// retireClient sees a client off, as retireDevice does a device.
 func (r *Registry) retireClient(ctx context.Context, c *client) error {
-	inParallel(r.parallel, r.clearClient(c), func(a *attachment) {
-		select {
-		case a.device.turn <- struct{}{}:
-			r.settleAndYield(ctx, a.device)
-		case <-a.gone:
-		}
-	})
+	inParallel(r.parallel, r.clearClient(c), func(a *attachment) { r.takeOff(ctx, a) })
 	<-c.users.empty
 	return r.freeClient(c)
+}
+
+// takeOff returns when a, whose client is leaving, is gone, at its own hands or
+// another's. What else the device needs is not waited for, before or after:
+// other clients may take their time.
+func (r *Registry) takeOff(ctx context.Context, a *attachment) {
+	select {
+	case a.device.turn <- struct{}{}:
+		defer a.device.yield()
+	case <-a.gone:
+		return
+	}
+	for !isClosed(a.gone) && r.advance(ctx, a.device) {
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // clearClient clears the mark "registered" and returns the attachments that are

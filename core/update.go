@@ -136,7 +136,8 @@ func (r *Registry) notify(ctx context.Context, d *device, what Change) {
 	r.note(d, what)
 	select {
 	case d.turn <- struct{}{}:
-		r.settleAndYield(ctx, d)
+		defer d.yield()
+		r.settle(ctx, d)
 	case <-d.ending:
 	}
 }
