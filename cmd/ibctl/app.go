@@ -25,7 +25,7 @@ func newApp(inv *invocation) *cli.App {
 		Writer:         inv.stdout,
 		ErrWriter:      inv.stderr,
 		Commands: []*cli.Command{
-			devCommand(inv), gidCommand(inv), clientCommand(inv),
+			devCommand(inv), gidCommand(inv), cmCommand(inv), clientCommand(inv),
 			completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
 		},
 	}

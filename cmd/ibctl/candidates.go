@@ -46,6 +46,10 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 			return inv.portCandidates()
 		}
 		return inv.deviceCandidates()
+	case "STATE":
+		return plainCandidates(cmStates())
+	case argsPorts, argsMode, argsTOS:
+		return slices.Concat(inv.deviceCandidates(), inv.portCandidates())
 	case argsShell:
 		return plainCandidates(shells())
 	case argsKind:

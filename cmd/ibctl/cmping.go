@@ -164,11 +164,10 @@ type noAnswerError struct {
 
 // Error implements error.
 func (e *noAnswerError) Error() string {
-	text := e.address + ": no answer"
-	if e.last != "" {
-		text += ": " + e.last
+	if e.last == "" {
+		return e.address + ": no answer"
 	}
-	return text
+	return e.address + ": " + e.last
 }
 
 // verdict is an error if nobody answered.

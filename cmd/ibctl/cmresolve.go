@@ -45,7 +45,6 @@ type cmResolution struct {
 	PathMTU      rdma.Opt[uint32] `json:"path_mtu,omitzero"`
 	HopLimit     uint32           `json:"hop_limit"`
 	TrafficClass uint32           `json:"traffic_class"`
-	FlowLabel    uint32           `json:"flow_label"`
 	SL           uint32           `json:"sl"`
 	PKey         uint32           `json:"pkey"`
 	SLID         rdma.Opt[uint32] `json:"slid,omitzero"`
@@ -62,7 +61,7 @@ func newCMResolution(r *cmv1.Resolution) cmResolution {
 		Source: ipText(r.GetSource()), Destination: ipText(r.GetDestination()),
 		GIDIndex: opt(r.GidIndex), GIDType: rdma.GIDType(r.GetGidType()),
 		PathMTU: opt(r.PathMtu), HopLimit: r.GetHopLimit(), TrafficClass: r.GetTrafficClass(),
-		FlowLabel: r.GetFlowLabel(), SL: r.GetSl(), PKey: r.GetPkey(), SLID: opt(r.Slid), DLID: opt(r.Dlid),
+		SL: r.GetSl(), PKey: r.GetPkey(), SLID: opt(r.Slid), DLID: opt(r.Dlid),
 		Netdev: r.GetNetdev(), Gateway: ipText(r.GetGateway()), Route: r.GetRoute(), Rule: r.GetRule(),
 	}
 	copy(out.SGID[:], r.GetSgid())
@@ -162,7 +161,6 @@ func (r cmResolution) fields() []output.Field {
 		{Label: "path MTU", Value: text(r.PathMTU)},
 		{Label: "hop limit", Value: number(r.HopLimit)},
 		{Label: "traffic class", Value: fmt.Sprintf("%d (DSCP %d %s, ECN %s)", r.TrafficClass, tos.DSCP(), tos.DSCPName(), tos.ECN())},
-		{Label: "flow label", Value: fmt.Sprintf("%#05x", r.FlowLabel)},
 		{Label: "service level", Value: number(r.SL)},
 		{Label: "partition key", Value: "0x" + strconv.FormatUint(uint64(r.PKey), 16)},
 		{Label: "source LID", Value: text(r.SLID)},

@@ -111,6 +111,9 @@ func (inv *invocation) cmStat(c *cli.Context) error {
 }
 
 func (inv *invocation) printCounters(f found, items []cmCounter, columns []output.Column[cmCounter]) error {
+	if inv.format == output.Name { // one name a port, not one a message
+		items = slices.CompactFunc(items, func(a, b cmCounter) bool { return a.Device == b.Device && a.Port == b.Port })
+	}
 	return printResult(inv, f, output.Result[cmCounter]{
 		Kind: "CMCounterList", Items: items, Warnings: f.warnings,
 		Body: output.Rows(items, columns),

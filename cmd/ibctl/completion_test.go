@@ -11,7 +11,7 @@ import (
 
 // completionCases are lines up to the cursor, and what a shell must offer.
 var completionCases = map[string]string{
-	"ibctl ":                               "dev gid client completion help schema version",
+	"ibctl ":                               "dev gid cm client completion help schema version",
 	"ibctl g":                              "gid",
 	"ibctl d":                              "dev",
 	"ibctl dev ":                           "list show",
@@ -29,7 +29,7 @@ var completionCases = map[string]string{
 	"ibctl dev list --output=y":            "--output=yaml",
 	"ibctl --no":                           "--no-headers",
 	"ibctl completion ":                    "bash zsh fish",
-	"ibctl help c":                         "client completion",
+	"ibctl help c":                         "client cm completion",
 	"ibctl help gid ":                      "show",
 	"ibctl schema Dev":                     "DeviceList",
 	"ibctl frobnicate ":                    "",

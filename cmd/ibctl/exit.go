@@ -43,7 +43,7 @@ type exit struct {
 // exits is that table, the only one. The first row that fits an error decides.
 func exits() []exit {
 	return []exit{
-		{exitUsage, "usage", either(isType[*usageError], isAny(host.ErrBadSelector))},
+		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isAny(host.ErrBadSelector))},
 		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError])},
 		// Before a plugin that does not start: it may be that it was not given time.
 		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN), isStatus(codes.DeadlineExceeded))},

@@ -54,7 +54,7 @@ func TestLineThatMakesNoSense(t *testing.T) {
 	for in, want := range map[string]usageError{
 		"":                    {problem: "no command given"},
 		"-j":                  {problem: "no command given"},
-		"c":                   {problem: `command "c" is ambiguous`, candidates: []string{"client", "completion"}},
+		"c":                   {problem: `command "c" is ambiguous`, candidates: []string{"cm", "client", "completion"}},
 		"gdi":                 {problem: `no command "gdi"`, hint: `did you mean "gid"?`},
 		"dev shwo":            {problem: `no dev verb "shwo"`, hint: `did you mean "show"?`},
 		"dev rxe0":            {problem: `no dev verb "rxe0"`, hint: "there is list, show"},

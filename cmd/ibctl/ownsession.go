@@ -17,6 +17,7 @@ import (
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/supervisor"
+	"github.com/ibctl/ibctl/plugins/cm"
 	"github.com/ibctl/ibctl/plugins/roce"
 )
 
@@ -132,9 +133,13 @@ func (inv *invocation) specs(names []string) ([]supervisor.Spec, error) {
 	var specs []supervisor.Spec
 	for _, name := range names {
 		spec := supervisor.Builtin(name)
-		if name == roce.Name && inv.root != "" {
+		switch {
+		case name == roce.Name && inv.root != "":
 			spec.Config = mustJSON(roce.Config{Root: root})
+		case name == cm.Name && inv.root != "":
+			spec.Config = mustJSON(cm.Config{Root: root})
 		}
+		spec.HostPIDs = name == cm.Name // it says whose the CM ids are
 		specs = append(specs, spec)
 	}
 	return specs, nil

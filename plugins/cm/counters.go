@@ -2,6 +2,7 @@ package cm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,7 +41,8 @@ func (s *service) ReadCounters(req *cmv1.DeviceRequest, stream grpc.ServerStream
 func readCounters(dir *sysfs.Device, name string, port uint32) (*cmv1.PortCounters, error) {
 	counters, warnings, err := dir.CMCounters(name, port)
 	if err != nil {
-		warnings = append(warnings, rdma.Warning{Object: fmt.Sprintf("%s/%d", name, port), Op: "read connection manager counters", Err: err})
+		cause := errors.Unwrap(err) // the warning names the port itself
+		warnings = append(warnings, rdma.Warning{Object: fmt.Sprintf("%s/%d", name, port), Op: "read connection manager counters", Err: cause})
 	}
 	out := &cmv1.PortCounters{Device: name, Port: port, TimeUnixNano: time.Now().UnixNano(), Warnings: cmv1.NewWarnings(warnings)}
 	for _, c := range counters {

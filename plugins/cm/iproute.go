@@ -59,6 +59,7 @@ func (r *ipRoute) explain(options *netlink.RouteGetOptions, destination netip.Ad
 		return
 	}
 	entry := entries[0]
+	entry.Table = tableOf(entry)
 	r.route = routeText(entry, r.netdev)
 	rules, err := netlink.RuleList(family(destination))
 	if err != nil {
@@ -67,6 +68,16 @@ func (r *ipRoute) explain(options *netlink.RouteGetOptions, destination netip.Ad
 	if rule, ok := decidingRule(rules, addrFrom(options.SrcAddr), destination, entry.Table); ok {
 		r.rule = ruleText(rule)
 	}
+}
+
+// tableOf returns the table that an entry belongs to. While there are no rules but
+// the usual ones, the kernel keeps the entries of table local in main, and says so
+// (net/ipv4/fib_trie.c, fib_trie_unmerge).
+func tableOf(entry netlink.Route) int {
+	if entry.Table == unix.RT_TABLE_MAIN && (entry.Type == unix.RTN_LOCAL || entry.Type == unix.RTN_BROADCAST) {
+		return unix.RT_TABLE_LOCAL
+	}
+	return entry.Table
 }
 
 func family(ip netip.Addr) int {

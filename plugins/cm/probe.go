@@ -168,13 +168,16 @@ func judgeRejection(e ucma.Event, nonce uint64, reply *cmv1.PingReply) {
 	}
 }
 
+// errSilent is said of a request that went out and met with silence.
+var errSilent = status.Error(codes.DeadlineExceeded, "no answer in time")
+
 // failedProbe tells a probe without an answer from one that need not be repeated.
 func failedProbe(ctx context.Context, err error) (*cmv1.PingReply, error) {
 	switch {
 	case errors.Is(err, context.Canceled), hopeless(err):
 		return nil, err
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
-		return &cmv1.PingReply{Outcome: cmv1.Outcome_OUTCOME_TIMED_OUT, Error: pluginv1.NewError(err)}, nil
+		return &cmv1.PingReply{Outcome: cmv1.Outcome_OUTCOME_TIMED_OUT, Error: pluginv1.NewError(errSilent)}, nil
 	}
 	return &cmv1.PingReply{Outcome: cmv1.Outcome_OUTCOME_UNREACHABLE, Error: pluginv1.NewError(err)}, nil
 }

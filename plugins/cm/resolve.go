@@ -101,7 +101,7 @@ func (c *Client) describe(ctx context.Context, w *way, q question) *cmv1.Resolut
 
 func describePath(out *cmv1.Resolution, path ucma.Path, link rdma.LinkLayer) {
 	out.HopLimit, out.TrafficClass = uint32(path.HopLimit), uint32(path.TrafficClass)
-	out.FlowLabel, out.Sl, out.Pkey = path.FlowLabel, uint32(path.SL), uint32(path.PKey)
+	out.Sl, out.Pkey = uint32(path.SL), uint32(path.PKey)
 	if mtu, ok := path.MTU.Get(); ok {
 		out.PathMtu = &mtu
 	}
@@ -120,12 +120,13 @@ func (c *Client) describeIP(out *cmv1.Resolution, q question, route ucma.Route) 
 		out.Warnings = append(out.Warnings, cmv1.NewWarning(rdma.Warning{Object: q.destination.Addr().String(), Op: "look up route", Err: err}))
 		return ""
 	}
-	out.Netdev, out.Route, out.Rule = found.netdev, found.route, found.rule
+	out.Route, out.Rule = found.route, found.rule
 	if found.gateway.IsValid() {
 		out.Gateway = cmv1.NewAddress(netip.AddrPortFrom(found.gateway, 0))
 	}
+	out.Netdev = found.netdev
 	if found.netdev == "lo" {
-		return netdevOf(route.Source.Addr())
+		out.Netdev = netdevOf(route.Source.Addr())
 	}
-	return found.netdev
+	return out.Netdev
 }

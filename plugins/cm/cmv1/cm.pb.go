@@ -849,18 +849,17 @@ type Resolution struct {
 	PathMtu      *uint32 `protobuf:"varint,10,opt,name=path_mtu,json=pathMtu,proto3,oneof" json:"path_mtu,omitempty"`
 	HopLimit     uint32  `protobuf:"varint,11,opt,name=hop_limit,json=hopLimit,proto3" json:"hop_limit,omitempty"`
 	TrafficClass uint32  `protobuf:"varint,12,opt,name=traffic_class,json=trafficClass,proto3" json:"traffic_class,omitempty"`
-	FlowLabel    uint32  `protobuf:"varint,13,opt,name=flow_label,json=flowLabel,proto3" json:"flow_label,omitempty"`
-	Sl           uint32  `protobuf:"varint,14,opt,name=sl,proto3" json:"sl,omitempty"`
-	Pkey         uint32  `protobuf:"varint,15,opt,name=pkey,proto3" json:"pkey,omitempty"`
+	Sl           uint32  `protobuf:"varint,13,opt,name=sl,proto3" json:"sl,omitempty"`
+	Pkey         uint32  `protobuf:"varint,14,opt,name=pkey,proto3" json:"pkey,omitempty"`
 	// slid and dlid are those of InfiniBand; absent elsewhere.
-	Slid *uint32 `protobuf:"varint,16,opt,name=slid,proto3,oneof" json:"slid,omitempty"`
-	Dlid *uint32 `protobuf:"varint,17,opt,name=dlid,proto3,oneof" json:"dlid,omitempty"`
+	Slid *uint32 `protobuf:"varint,15,opt,name=slid,proto3,oneof" json:"slid,omitempty"`
+	Dlid *uint32 `protobuf:"varint,16,opt,name=dlid,proto3,oneof" json:"dlid,omitempty"`
 	// The IP side of it: the netdev, and what made it that one.
-	Netdev        string     `protobuf:"bytes,18,opt,name=netdev,proto3" json:"netdev,omitempty"`
-	Gateway       *Address   `protobuf:"bytes,19,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	Route         string     `protobuf:"bytes,20,opt,name=route,proto3" json:"route,omitempty"`
-	Rule          string     `protobuf:"bytes,21,opt,name=rule,proto3" json:"rule,omitempty"`
-	Warnings      []*Warning `protobuf:"bytes,22,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Netdev        string     `protobuf:"bytes,17,opt,name=netdev,proto3" json:"netdev,omitempty"`
+	Gateway       *Address   `protobuf:"bytes,18,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	Route         string     `protobuf:"bytes,19,opt,name=route,proto3" json:"route,omitempty"`
+	Rule          string     `protobuf:"bytes,20,opt,name=rule,proto3" json:"rule,omitempty"`
+	Warnings      []*Warning `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -975,13 +974,6 @@ func (x *Resolution) GetHopLimit() uint32 {
 func (x *Resolution) GetTrafficClass() uint32 {
 	if x != nil {
 		return x.TrafficClass
-	}
-	return 0
-}
-
-func (x *Resolution) GetFlowLabel() uint32 {
-	if x != nil {
-		return x.FlowLabel
 	}
 	return 0
 }
@@ -1866,7 +1858,7 @@ const file_plugins_cm_cmv1_cm_proto_rawDesc = "" +
 	"\x03tos\x18\x03 \x01(\rH\x00R\x03tos\x88\x01\x01\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\x04 \x01(\rR\ttimeoutMsB\x06\n" +
-	"\x04_tos\"\xce\x05\n" +
+	"\x04_tos\"\xaf\x05\n" +
 	"\n" +
 	"Resolution\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12!\n" +
@@ -1881,18 +1873,16 @@ const file_plugins_cm_cmv1_cm_proto_rawDesc = "" +
 	"\bpath_mtu\x18\n" +
 	" \x01(\rH\x01R\apathMtu\x88\x01\x01\x12\x1b\n" +
 	"\thop_limit\x18\v \x01(\rR\bhopLimit\x12#\n" +
-	"\rtraffic_class\x18\f \x01(\rR\ftrafficClass\x12\x1d\n" +
-	"\n" +
-	"flow_label\x18\r \x01(\rR\tflowLabel\x12\x0e\n" +
-	"\x02sl\x18\x0e \x01(\rR\x02sl\x12\x12\n" +
-	"\x04pkey\x18\x0f \x01(\rR\x04pkey\x12\x17\n" +
-	"\x04slid\x18\x10 \x01(\rH\x02R\x04slid\x88\x01\x01\x12\x17\n" +
-	"\x04dlid\x18\x11 \x01(\rH\x03R\x04dlid\x88\x01\x01\x12\x16\n" +
-	"\x06netdev\x18\x12 \x01(\tR\x06netdev\x12.\n" +
-	"\agateway\x18\x13 \x01(\v2\x14.ibctl.cm.v1.AddressR\agateway\x12\x14\n" +
-	"\x05route\x18\x14 \x01(\tR\x05route\x12\x12\n" +
-	"\x04rule\x18\x15 \x01(\tR\x04rule\x120\n" +
-	"\bwarnings\x18\x16 \x03(\v2\x14.ibctl.cm.v1.WarningR\bwarningsB\f\n" +
+	"\rtraffic_class\x18\f \x01(\rR\ftrafficClass\x12\x0e\n" +
+	"\x02sl\x18\r \x01(\rR\x02sl\x12\x12\n" +
+	"\x04pkey\x18\x0e \x01(\rR\x04pkey\x12\x17\n" +
+	"\x04slid\x18\x0f \x01(\rH\x02R\x04slid\x88\x01\x01\x12\x17\n" +
+	"\x04dlid\x18\x10 \x01(\rH\x03R\x04dlid\x88\x01\x01\x12\x16\n" +
+	"\x06netdev\x18\x11 \x01(\tR\x06netdev\x12.\n" +
+	"\agateway\x18\x12 \x01(\v2\x14.ibctl.cm.v1.AddressR\agateway\x12\x14\n" +
+	"\x05route\x18\x13 \x01(\tR\x05route\x12\x12\n" +
+	"\x04rule\x18\x14 \x01(\tR\x04rule\x120\n" +
+	"\bwarnings\x18\x15 \x03(\v2\x14.ibctl.cm.v1.WarningR\bwarningsB\f\n" +
 	"\n" +
 	"_gid_indexB\v\n" +
 	"\t_path_mtuB\a\n" +

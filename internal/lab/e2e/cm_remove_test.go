@@ -1,0 +1,299 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/host"
+	"github.com/ibctl/ibctl/internal/supervisor"
+	"github.com/ibctl/ibctl/plugins/cm"
+	"github.com/ibctl/ibctl/plugins/cm/cmv1"
+)
+
+// cmClient is a registry with the cm client of the program that was built for the lab.
+type cmClient struct {
+	cmv1.CMClient
+	registry *core.Registry
+	plugin   *supervisor.Plugin
+}
+
+func startCM(t *testing.T, conf cm.Config) *cmClient {
+	t.Helper()
+	path, err := exec.LookPath("ibctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sup, err := supervisor.New(supervisor.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sup.Close)
+	config, err := json.Marshal(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := sup.Start(t.Context(), supervisor.Spec{Name: cm.Name, Path: path, Args: []string{"plugin-serve", cm.Name}, Config: config, HostPIDs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	c := &cmClient{cmv1.NewCMClient(p.Conn()), core.NewRegistry(core.Options{}), p}
+	if err := c.registry.RegisterClient(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// register adds a device that the kernel has, and checks that the client took it.
+func (c *cmClient) register(t *testing.T, name string) core.ID {
+	t.Helper()
+	h, err := host.Open(host.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	devices, _, err := h.Devices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range devices {
+		if d.Name != name {
+			continue
+		}
+		id, err := c.registry.RegisterDevice(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range c.registry.Attachments() {
+			if a.Device == id && a.State != core.AttachAttached {
+				t.Fatalf("%s: %v", name, a.Err)
+			}
+		}
+		return id
+	}
+	t.Fatalf("no device %s", name)
+	return core.ID{}
+}
+
+func (c *cmClient) unregister(t *testing.T, id core.ID) {
+	t.Helper()
+	if err := c.registry.UnregisterDevice(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ids returns how many CM ids the client has on a device.
+func (c *cmClient) ids(t *testing.T, device string) (n int) {
+	t.Helper()
+	for _, id := range rdmaObjects(t, "", "res", "show", "cm_id") {
+		if id["ifname"] == device && c.owns(id) {
+			n++
+		}
+	}
+	return n
+}
+
+// owns tells whether one of the client's threads made the id.
+func (c *cmClient) owns(id object) bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d/task/%v", c.plugin.PID(), id["pid"]))
+	return err == nil
+}
+
+// listen starts to listen, and returns the events.
+func (c *cmClient) listen(t *testing.T) <-chan *cmv1.ListenEvent {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	stream, err := c.Listen(ctx, &cmv1.ListenRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan *cmv1.ListenEvent, 1000)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(events)
+		for {
+			e, err := stream.Recv()
+			if err != nil {
+				return
+			}
+			if w := e.GetWarning(); w != nil {
+				t.Errorf("warning: %v", w)
+			}
+			events <- e
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		reading.Wait()
+	})
+	return events
+}
+
+// untilListening waits until an address of the device is listened on.
+func untilListening(t *testing.T, events <-chan *cmv1.ListenEvent, device string) {
+	t.Helper()
+	for timeout := time.After(patience); ; {
+		select {
+		case e, open := <-events:
+			if !open {
+				t.Fatal("the listener ended")
+			}
+			if e.GetListening().GetDevice() == device {
+				return
+			}
+		case <-timeout:
+			t.Fatalf("%s is not listened on", device)
+		}
+	}
+}
+
+// TestCMListenerLetsGoBeforeRemoveReturns, and takes the device up again when it is added again; the other device's pings are
+// answered all the time.
+func TestCMListenerLetsGoBeforeRemoveReturns(t *testing.T) {
+	oneNamespace(t)
+	c := startCM(t, cm.Config{})
+	a := c.register(t, "rxea")
+	c.register(t, "rxeb")
+	events := c.listen(t)
+	for range 10 {
+		untilListening(t, events, "rxea")
+		if c.ids(t, "rxea") == 0 || c.ids(t, "rxeb") == 0 {
+			t.Fatal("it listens, and the kernel knows no ids")
+		}
+		c.unregister(t, a)
+		if n := c.ids(t, "rxea"); n != 0 {
+			t.Fatalf("%d ids are left on rxea after Remove", n)
+		}
+		wantOutcomes(t, ping(t, "", 0, hostB, "--from", hostA, "-c", "1"), 1, "identified")
+		wantOutcomes(t, ping(t, "", 0, hostA, "--from", hostB, "-c", "1"), 1, "no_listener")
+		a = c.register(t, "rxea")
+	}
+}
+
+// TestCMPingLetsGoBeforeRemoveReturns: a ping goes on while the device that it may be on is removed and added. When Remove has
+// returned, nothing of the client's is on the device, nor gets there, although the kernel would lead it there.
+func TestCMPingLetsGoBeforeRemoveReturns(t *testing.T) {
+	oneNamespace(t)
+	c := startCM(t, cm.Config{})
+	a := c.register(t, "rxea")
+	c.register(t, "rxeb")
+	outcomes := c.pingOn(t)
+	for range 10 {
+		time.Sleep(50 * time.Millisecond)
+		c.unregister(t, a)
+		for range 5 {
+			if n := c.ids(t, "rxea"); n != 0 {
+				t.Fatalf("%d ids on rxea after Remove", n)
+			}
+		}
+		a = c.register(t, "rxea")
+	}
+	seen := outcomes()
+	if seen[cmv1.Outcome_OUTCOME_NO_LISTENER] == 0 || seen[cmv1.Outcome_OUTCOME_UNREACHABLE] == 0 {
+		t.Errorf("outcomes %v: want some answers, and some refusals while the device was removed", seen)
+	}
+}
+
+// pingOn pings host B until it is told to stop, and returns what came of it.
+func (c *cmClient) pingOn(t *testing.T) (stop func() map[cmv1.Outcome]int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	to, from := netip.AddrPortFrom(netip.MustParseAddr(hostB), cm.DefaultPort), netip.AddrPortFrom(netip.MustParseAddr(hostA), 0)
+	stream, err := c.Ping(ctx, &cmv1.PingRequest{Destination: cmv1.NewAddress(to), Source: cmv1.NewAddress(from), IntervalMs: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[cmv1.Outcome]int{}
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for {
+			reply, err := stream.Recv()
+			if err != nil {
+				if status.Code(err) != codes.Canceled {
+					t.Error(err)
+				}
+				return
+			}
+			seen[reply.GetOutcome()]++
+		}
+	})
+	return func() map[cmv1.Outcome]int {
+		cancel()
+		reading.Wait()
+		return seen
+	}
+}
+
+// TestCMSilentPeerDoesNotDelayRemove: a ping waits for an answer that never comes.
+func TestCMSilentPeerDoesNotDelayRemove(t *testing.T) {
+	oneNamespace(t)
+	c := startCM(t, cm.Config{})
+	a := c.register(t, "rxea")
+	run(t, "ip", "link", "set", "vb", "down") // the neighbour does not answer either
+	stop := c.pingOn(t)
+	time.Sleep(200 * time.Millisecond)
+	c.unregister(t, a)
+	if n := c.ids(t, "rxea"); n != 0 {
+		t.Errorf("%d ids on rxea after Remove", n)
+	}
+	stop()
+}
+
+// TestCMDefaultsArePutBack: what the configuration names is there whenever the device is added, also if the kernel has made it anew.
+func TestCMDefaultsArePutBack(t *testing.T) {
+	oneNamespace(t)
+	c := startCM(t, cm.Config{Defaults: []cm.DeviceDefaults{
+		{Device: "rxe*", Defaults: cm.Defaults{TOS: rdma.Known(cm.TOS(106)), RoCEMode: rdma.GIDTypeRoCEv2}},
+		{Device: "rxeb", Defaults: cm.Defaults{TOS: rdma.Known(cm.TOS(8))}},
+	}})
+	for range 3 {
+		a, b := c.register(t, "rxea"), c.register(t, "rxeb")
+		if tos := throughConfigfs(t, "rxea", "default_roce_tos", ""); tos != "106" {
+			t.Errorf("rxea has TOS %s, want 106", tos)
+		}
+		if tos := throughConfigfs(t, "rxeb", "default_roce_tos", ""); tos != "8" {
+			t.Errorf("rxeb has TOS %s, want 8", tos)
+		}
+		nothingLeft(t, "rxea")
+		c.unregister(t, a)
+		c.unregister(t, b)
+		run(t, "rdma", "link", "del", "rxea")
+		run(t, "rdma", "link", "add", "rxea", "type", "rxe", "netdev", "va")
+		if tos := throughConfigfs(t, "rxea", "default_roce_tos", ""); tos != "0" {
+			t.Errorf("a new device has TOS %s: the premise is gone", tos)
+		}
+	}
+}
+
+// TestCMListenSurvivesTheDevice: the kernel takes a device away that ibctl listens on. It goes at once, the rest goes on.
+func TestCMListenSurvivesTheDevice(t *testing.T) {
+	oneNamespace(t)
+	listener := ibctlListen(t)
+	run(t, "rdma", "link", "del", "rxea")
+	for e := listener.next(t); !(e.Event == "stopped" && strings.HasPrefix(e.Address, hostA)); e = listener.next(t) {
+	}
+	wantOutcomes(t, ping(t, "", 0, hostB, "--from", hostB, "-c", "1"), 1, "identified")
+	run(t, "ip", "addr", "add", "10.1.1.12/24", "dev", "vb")
+	for e := listener.next(t); !(e.Event == "listening" && strings.HasPrefix(e.Address, "10.1.1.12:")); e = listener.next(t) {
+	}
+	run(t, "ip", "addr", "del", "10.1.1.12/24", "dev", "vb")
+	for e := listener.next(t); !(e.Event == "stopped" && strings.HasPrefix(e.Address, "10.1.1.12:")); e = listener.next(t) {
+	}
+}
