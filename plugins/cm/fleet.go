@@ -46,6 +46,7 @@ type device struct {
 	*plugin.Device
 	index uint32
 	dir   *sysfs.Device
+	users sync.WaitGroup // see fleet.hold
 }
 
 func (d *device) name() string { return d.Info().Name }
@@ -113,8 +114,20 @@ func (fl *fleet) add(dev *device) {
 	fl.devices[dev.index] = dev
 }
 
-// remove takes a device out. When it returns, no session is on it and no
-// listener holds an id on it, and none can get there again.
+// hold keeps a device while a listener looks at it: remove waits for release. It
+// is not ok if the client is not attached to it any more.
+func (fl *fleet) hold(dev *device) (release func(), ok bool) {
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	if fl.devices[dev.index] != dev {
+		return nil, false
+	}
+	dev.users.Add(1)
+	return dev.users.Done, true
+}
+
+// remove takes a device out. When it returns, no session is on it, nobody holds
+// it and no listener has an id on it, and none can get there again.
 func (fl *fleet) remove(dev *device) {
 	index := dev.index
 	fl.mu.Lock()
@@ -137,6 +150,7 @@ func (fl *fleet) remove(dev *device) {
 	for _, s := range ending {
 		<-s.over
 	}
+	dev.users.Wait()
 }
 
 // copyListeners wants mu held.

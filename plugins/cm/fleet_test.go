@@ -147,6 +147,38 @@ func TestNoSessionGetsOntoARemovedDevice(t *testing.T) {
 	}
 }
 
+// Whoever reads a device's directory is done before Remove closes it.
+func TestRemoveWaitsForWhoHoldsTheDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fl := newTestFleet(1)
+		dev := mustHave(t, fl, 1)
+		release, ok := fl.hold(dev)
+		if !ok {
+			t.Fatal("an attached device can't be held")
+		}
+		var removed atomic.Bool
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			fl.remove(dev)
+			removed.Store(true)
+		}()
+		synctest.Wait()
+		if removed.Load() {
+			t.Error("Remove returned while the device was held")
+		}
+		if _, ok := fl.hold(dev); ok {
+			t.Error("a device that is being removed can be held")
+		}
+		release()
+		<-done
+		fl.add(&device{index: 1})
+		if _, ok := fl.hold(dev); ok {
+			t.Error("another device of the same index is taken for it")
+		}
+	})
+}
+
 func TestACallThatEndsIsNotAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fl := newTestFleet(1)

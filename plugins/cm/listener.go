@@ -61,6 +61,11 @@ func newListener(c *Client, only netip.Addr, port uint16, host string) (*listene
 // join takes up the addresses of a device that are not listened on yet, and
 // lets go of those that the device has no longer.
 func (l *listener) join(ctx context.Context, dev *device) {
+	release, attached := l.client.fleet.hold(dev)
+	if !attached {
+		return
+	}
+	defer release()
 	for done := false; !done && ctx.Err() == nil; {
 		removed := l.client.fleet.removed()
 		wanted, err := l.client.addresses(ctx, dev, l.only)

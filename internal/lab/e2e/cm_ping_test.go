@@ -242,7 +242,11 @@ func TestCMPingTwoNamespaces(t *testing.T) {
 		HCAs: []lab.HCA{{Name: "rxea", Netdev: "va"}, {Name: "rxeb", Netdev: "vb"}},
 	}.Up(t)
 	if series, _ := lab.Inside(); series != depot.Linux7 {
-		wantOutcomes(t, ping(t, "red", 1, hostB, "-c", "2", "-W", "0.5", "-i", "0.1"), 2, "timed_out")
+		for _, r := range ping(t, "red", 1, hostB, "-c", "2", "-W", "0.5", "-i", "0.1") {
+			if r["alive"] != false { // unreachable on 6.1, where the send fails; no answer on 6.12
+				t.Errorf("%v: the premise is gone", r)
+			}
+		}
 		return
 	}
 	replies := ping(t, "red", 0, hostB, "-c", "2", "-i", "0.1")

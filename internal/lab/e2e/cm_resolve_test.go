@@ -106,9 +106,11 @@ func peerLinkLocal(t *testing.T, netdev string) string {
 	t.Helper()
 	var links []ipLink
 	decode(t, run(t, "ip", "-n", "peer", "-6", "-j", "addr", "show", "dev", netdev, "scope", "link"), &links)
-	for _, l := range links { // ip leaves an empty object for each that it does not show
+	for _, l := range links {
 		for _, a := range l.AddrInfos {
-			return a.Local
+			if a.Local != "" { // ip leaves an empty object for each address that it does not show
+				return a.Local
+			}
 		}
 	}
 	t.Fatalf("%s has no link-local address", netdev)
