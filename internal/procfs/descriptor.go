@@ -1,6 +1,7 @@
 package procfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,8 +103,12 @@ const kcmpFile = 0
 // SameFile tells whether descriptor a of process p and descriptor b of process q
 // are one open file, as after fork(2), dup(2) or a pass through a Unix socket:
 // it is closed when the last of them is. It takes the right to trace both
-// processes, and a kernel with kcmp(2).
-func SameFile(p, a, q, b int) (bool, error) {
+// processes, and a kernel with kcmp(2); in a tree that is not this host's it
+// cannot be told.
+func (f FS) SameFile(p, a, q, b int) (bool, error) {
+	if !f.live {
+		return false, fmt.Errorf("compare descriptors in %s: %w", f.root, errors.ErrUnsupported)
+	}
 	r, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(p), uintptr(q), kcmpFile, uintptr(a), uintptr(b), 0)
 	if errno != 0 {
 		return false, fmt.Errorf("compare descriptor %d of process %d with %d of %d: %w", a, p, b, q, errno)

@@ -87,17 +87,23 @@ func TestSameFile(t *testing.T) {
 	}
 	defer func() { stdin.Close(); cmd.Wait() }()
 	self, child := os.Getpid(), cmd.Process.Pid
-	same, err := SameFile(self, int(a.Fd()), child, 3)
+	same, err := Live().SameFile(self, int(a.Fd()), child, 3)
 	if errors.Is(err, unix.ENOSYS) {
 		t.Skipf("this kernel has no kcmp: %v", err)
 	}
 	if err != nil || !same {
 		t.Errorf("inherited: %v, %v", same, err)
 	}
-	if same, err := SameFile(self, int(b.Fd()), child, 3); err != nil || same {
+	if same, err := Live().SameFile(self, int(b.Fd()), child, 3); err != nil || same {
 		t.Errorf("opened again: %v, %v", same, err)
 	}
-	if _, err := SameFile(self, 999, child, 3); !errors.Is(err, unix.EBADF) {
+	if _, err := Live().SameFile(self, 999, child, 3); !errors.Is(err, unix.EBADF) {
 		t.Errorf("no such descriptor: %v", err)
+	}
+}
+
+func TestSameFileInACopiedTree(t *testing.T) {
+	if _, err := tree(t, nil).SameFile(1, 1, 1, 1); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("%v", err)
 	}
 }

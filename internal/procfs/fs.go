@@ -16,13 +16,16 @@ import (
 var ErrGone = errors.New("process has ended")
 
 // FS is a proc tree.
-type FS struct{ root string }
+type FS struct {
+	root string
+	live bool
+}
 
 // Live returns this host's /proc.
-func Live() FS { return FS{"/proc"} }
+func Live() FS { return FS{"/proc", true} }
 
 // Open returns the tree in a directory.
-func Open(root string) FS { return FS{root} }
+func Open(root string) FS { return FS{root: root} }
 
 // PIDs lists the processes, ascending.
 func (f FS) PIDs() ([]int, error) {

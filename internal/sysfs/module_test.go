@@ -120,3 +120,18 @@ func FuzzBTF(f *testing.F) {
 		}
 	})
 }
+
+func TestMaster(t *testing.T) {
+	fs := openTree(t, sysfstest.Tree{
+		"class/net/eth0/master":        "-> ../bond0",
+		"class/net/eth1/master":        "-> ../br0",
+		"class/net/eth2/mtu":           "1500",
+		"class/net/bond0/bonding/mode": "active-backup 1",
+		"class/net/br0/bridge/x":       "",
+	})
+	for netdev, want := range map[string]string{"eth0": "bond0", "eth1": "br0", "eth2": "", "eth3": "", "..": ""} {
+		if name, bond := fs.Master(netdev); name != want || bond != (want == "bond0") {
+			t.Errorf("%s: %q, %v", netdev, name, bond)
+		}
+	}
+}

@@ -74,3 +74,20 @@ func (fs *FS) Instance(name string) (uint64, error) {
 	}
 	return st.Ino, nil
 }
+
+// Master returns the netdev that one is a port of, such as a bridge, and whether
+// that is a bond; "" if there is none.
+func (fs *FS) Master(netdev string) (name string, bond bool) {
+	if !isFileName(netdev) {
+		return "", false
+	}
+	name = baseName(fs.readlink("class/net/" + netdev + "/master"))
+	if name == "" {
+		return "", false
+	}
+	d, err := fs.openDir("class/net/" + name + "/bonding")
+	if err == nil {
+		d.close()
+	}
+	return name, err == nil
+}
