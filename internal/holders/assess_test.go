@@ -118,13 +118,17 @@ func TestInheritance(t *testing.T) {
 		{"the creator has ended", func(f *Facts) {
 			f.Open = []OpenFile{open(8, 3, "uverbs0", 1)}
 			f.Contexts = []nldev.Object{objectOf(nldev.Owner{})}
-		}, rdma.Known(true), rdma.Opt[int]{}},
+		}, rdma.Opt[bool]{}, rdma.Opt[int]{}},
 		{"both opened it for themselves", func(f *Facts) {
 			f.Open = []OpenFile{open(7, 3, "uverbs0", 1), open(8, 3, "uverbs0", 2)}
 			f.Contexts = []nldev.Object{objectOf(byPID(7)), objectOf(byPID(8))}
 		}, rdma.Known(false), rdma.Opt[int]{}},
 		{"no context, but a parent", func(f *Facts) {
 			f.Open = []OpenFile{open(7, 3, "umad0", 1), open(8, 3, "umad0", 1)}
+		}, rdma.Known(true), rdma.Known(7)},
+		{"each has a context, and the child its parent's file too", func(f *Facts) {
+			f.Open = []OpenFile{open(7, 3, "uverbs0", 1), open(8, 3, "uverbs0", 1), open(8, 4, "uverbs0", 2)}
+			f.Contexts = []nldev.Object{objectOf(byPID(7)), objectOf(byPID(8))}
 		}, rdma.Known(true), rdma.Known(7)},
 		{"no context, no comparison", func(f *Facts) {
 			f.Open = []OpenFile{open(7, 3, "uverbs0", 0), open(8, 3, "uverbs0", 0)}
@@ -137,7 +141,8 @@ func TestInheritance(t *testing.T) {
 			if h.PID != rdma.Known(8) {
 				continue
 			}
-			if d := h.Descriptors[0]; d.Inherited != tt.inherited || d.Creator != tt.creator {
+			d := h.Descriptors[0]
+			if d.Inherited != tt.inherited || d.Creator != tt.creator || d.CreatorEnded != (tt.name == "the creator has ended") {
 				t.Errorf("%s: %+v", tt.name, d)
 			}
 		}

@@ -38,6 +38,24 @@ type Facts struct {
 	Clients []Client
 }
 
+// eachOwner calls each for the owner of every object.
+func eachOwner(f *Facts, each func(*nldev.Owner)) {
+	for i := range f.Contexts {
+		each(&f.Contexts[i].Owner)
+	}
+	for _, list := range f.Objects {
+		for i := range list {
+			each(&list[i].Owner)
+		}
+	}
+	for i := range f.QPs {
+		each(&f.QPs[i].Owner)
+	}
+	for i := range f.CMIDs {
+		each(&f.CMIDs[i].Owner)
+	}
+}
+
 // OpenFile is a character device that a process has open, or mapped.
 type OpenFile struct {
 	PID  int

@@ -88,6 +88,9 @@ type Descriptor struct {
 	Inherited rdma.Opt[bool] `json:"inherited,omitzero"`
 	// Creator is the process that opened an inherited one, while it exists.
 	Creator rdma.Opt[int] `json:"creator,omitzero"`
+	// CreatorEnded tells that the task that made the context on it is no more: a
+	// process that this one inherited it from, or a thread of its own.
+	CreatorEnded bool `json:"creator_ended,omitempty"`
 }
 
 // Report is who holds a device.

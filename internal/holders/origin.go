@@ -1,26 +1,27 @@
 package holders
 
 import (
+	"slices"
+
 	"github.com/ibctl/ibctl/core/rdma"
 )
 
-// origins tells who opened an open file: the kernel names the task that made its
-// verbs context, and the files of descriptors tell which are one and the same.
+// origins tells who opened an open file: the kernel names the task that made a
+// verbs context, and comparing tells which descriptors are one and the same file.
 type origins struct {
-	creators map[int]int   // by file: the process that made its context
-	sharers  map[int][]int // by file: the processes that have it
-	parents  map[int]int
+	sharers map[int][]int // by file: the processes that have it, each once
+	parents map[int]int
+	makers  map[int]bool // the processes that made a context
 	// orphans is how many contexts were made by tasks that are no more, or that
 	// cannot be seen from here.
 	orphans int
-	owners  map[int]bool // the processes that made a context
 }
 
 func originsOf(f Facts) origins {
-	o := origins{creators: map[int]int{}, sharers: map[int][]int{}, parents: map[int]int{}, owners: map[int]bool{}}
+	o := origins{sharers: map[int][]int{}, parents: map[int]int{}, makers: map[int]bool{}}
 	for _, c := range f.Contexts {
 		if pid, ok := c.Owner.PID.Get(); ok {
-			o.owners[int(pid)] = true
+			o.makers[int(pid)] = true
 		} else if c.Owner.Kernel == "" {
 			o.orphans++
 		}
@@ -29,47 +30,39 @@ func originsOf(f Facts) origins {
 		o.parents[pid] = p.Parent
 	}
 	for _, open := range f.Open {
-		if open.File == 0 {
-			continue
-		}
-		o.sharers[open.File] = append(o.sharers[open.File], open.PID)
-		if isVerbs(open.Name) && o.owners[open.PID] {
-			o.creators[open.File] = open.PID
+		if open.File != 0 && !slices.Contains(o.sharers[open.File], open.PID) {
+			o.sharers[open.File] = append(o.sharers[open.File], open.PID)
 		}
 	}
 	return o
 }
 
-// of tells whether another process opened a file, and which.
-func (o origins) of(open OpenFile) (inherited rdma.Opt[bool], creator rdma.Opt[int]) {
-	if by, ok := o.creators[open.File]; ok && open.File != 0 {
-		return o.relation(open.PID, by)
+// describe says whether another process opened a file, and which.
+func (o origins) describe(open OpenFile) Descriptor {
+	d := Descriptor{FD: open.FD, Name: open.Name}
+	by, known := o.opener(open)
+	switch {
+	case known && by == open.PID:
+		d.Inherited = rdma.Known(false)
+	case known:
+		d.Inherited, d.Creator = rdma.Known(true), rdma.Known(by)
+	case isVerbs(open.Name) && o.orphans > 0:
+		d.CreatorEnded = true
 	}
-	if isVerbs(open.Name) && o.owners[open.PID] {
-		return rdma.Known(false), creator
-	}
-	if by, ok := o.ancestor(open); ok {
-		return o.relation(open.PID, by)
-	}
-	if isVerbs(open.Name) && o.orphans > 0 {
-		return rdma.Known(true), creator // from a process that has ended
-	}
-	return inherited, creator
+	return d
 }
 
-func (o origins) relation(pid, by int) (rdma.Opt[bool], rdma.Opt[int]) {
-	if pid == by {
-		return rdma.Known(false), rdma.Opt[int]{}
+// opener finds who opened a file. If one process alone has it, its own context
+// tells; of several, the only one who made a context, or from whom all others
+// descend.
+func (o origins) opener(open OpenFile) (pid int, ok bool) {
+	if !o.isShared(open) {
+		return open.PID, isVerbs(open.Name) && o.makers[open.PID]
 	}
-	return rdma.Known(true), rdma.Known(by)
-}
-
-// ancestor finds, among those who share a file, the one from whom all others
-// descend. He had it first.
-func (o origins) ancestor(open OpenFile) (pid int, ok bool) {
 	sharers := o.sharers[open.File]
-	if open.File == 0 || len(sharers) < 2 {
-		return 0, false
+	makers := slices.DeleteFunc(slices.Clone(sharers), func(pid int) bool { return !o.makers[pid] })
+	if isVerbs(open.Name) && len(makers) == 1 {
+		return makers[0], true
 	}
 	for _, first := range sharers {
 		if o.isAncestorOfAll(first, sharers) {
@@ -78,6 +71,8 @@ func (o origins) ancestor(open OpenFile) (pid int, ok bool) {
 	}
 	return 0, false
 }
+
+func (o origins) isShared(open OpenFile) bool { return open.File != 0 && len(o.sharers[open.File]) > 1 }
 
 func (o origins) isAncestorOfAll(first int, sharers []int) bool {
 	for _, pid := range sharers {

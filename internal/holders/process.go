@@ -33,9 +33,7 @@ func usages(f Facts) map[int]*usage {
 	origins := originsOf(f)
 	for _, o := range f.Open {
 		u := of(o.PID)
-		d := Descriptor{FD: o.FD, Name: o.Name}
-		d.Inherited, d.Creator = origins.of(o)
-		u.descriptors = append(u.descriptors, d)
+		u.descriptors = append(u.descriptors, origins.describe(o))
 		if isVerbs(o.Name) {
 			u.verbs = append(u.verbs, o.Name)
 		} else {

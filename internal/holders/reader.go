@@ -104,6 +104,7 @@ func (s *scan) facts(ctx context.Context, d rdma.Device, clients map[string][]Cl
 		Objects: map[nldev.ObjectKind][]nldev.Object{},
 	}
 	s.objects(ctx, d, &f)
+	s.nameProcesses(&f)
 	f.Processes = s.processes(f)
 	for _, sub := range s.all {
 		if sub.Parent == d.Name && sub.Name != d.Name {
@@ -138,6 +139,20 @@ func (s *scan) objects(ctx context.Context, d rdma.Device, f *Facts) {
 	note("QPs", err)
 	f.CMIDs, err = s.nl.CMIDs(ctx, index)
 	note("CM ids", err)
+}
+
+// nameProcesses makes processes of the threads that the kernel names as owners.
+// One that has ended since stays as it is.
+func (s *scan) nameProcesses(f *Facts) {
+	eachOwner(f, func(o *nldev.Owner) {
+		tid, ok := o.PID.Get()
+		if !ok {
+			return
+		}
+		if pid, err := s.proc.Leader(int(tid)); err == nil {
+			o.PID = rdma.Known(uint32(pid))
+		}
+	})
 }
 
 // processes reads those that f mentions. One that has ended meanwhile is left

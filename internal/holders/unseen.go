@@ -25,23 +25,21 @@ func unseenHolders(f Facts) []Holder {
 	return all
 }
 
-// strayContexts counts contexts whose creator is not named and that no file of
-// an unnamed creator explains.
+// strayContexts counts contexts whose maker is not named and that no file
+// without a named maker explains.
 func strayContexts(f Facts) int {
 	o := originsOf(f)
-	files := map[[2]int]bool{}
+	type file struct{ number, pid, fd int }
+	files := map[file]bool{}
 	for _, open := range f.Open {
-		if !isVerbs(open.Name) {
+		if _, known := o.opener(open); known || !isVerbs(open.Name) {
 			continue
 		}
-		if _, known := o.creators[open.File]; known && open.File != 0 || o.owners[open.PID] {
-			continue
+		if open.File != 0 {
+			files[file{number: open.File}] = true
+		} else {
+			files[file{0, open.PID, open.FD.Or(-1)}] = true
 		}
-		key := [2]int{open.File, 0}
-		if open.File == 0 {
-			key = [2]int{open.PID, open.FD.Or(-1)}
-		}
-		files[key] = true
 	}
 	return max(0, o.orphans-len(files))
 }

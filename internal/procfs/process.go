@@ -91,24 +91,46 @@ func parseStat(text []byte) (Process, error) {
 	return p, nil
 }
 
-// uid reads the second number of "Uid: real effective saved fs".
-func (f FS) uid(pid int) (uint32, error) {
-	text, err := f.read(pid, "status")
+// Leader returns the process that a thread belongs to. Where the kernel names
+// the maker of something it names a thread.
+func (f FS) Leader(tid int) (int, error) {
+	fields, err := f.status(tid, "Tgid:", 2)
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 || fields[0] != "Uid:" {
-			continue
-		}
-		uid, err := strconv.ParseUint(fields[2], 10, 32)
-		if err != nil {
-			return 0, fmt.Errorf("read status of process %d: user %q", pid, fields[2])
-		}
-		return uint32(uid), nil
+	pid, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return 0, fmt.Errorf("read status of thread %d: process %q", tid, fields[1])
 	}
-	return 0, fmt.Errorf("read status of process %d: no user in it", pid)
+	return pid, nil
+}
+
+// uid reads the second number of "Uid: real effective saved fs".
+func (f FS) uid(pid int) (uint32, error) {
+	fields, err := f.status(pid, "Uid:", 3)
+	if err != nil {
+		return 0, err
+	}
+	uid, err := strconv.ParseUint(fields[2], 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("read status of process %d: user %q", pid, fields[2])
+	}
+	return uint32(uid), nil
+}
+
+// status returns the line of /proc/PID/status that begins with key, in at least n
+// words.
+func (f FS) status(pid int, key string, n int) ([]string, error) {
+	text, err := f.read(pid, "status")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) >= n && fields[0] == key {
+			return fields, nil
+		}
+	}
+	return nil, fmt.Errorf("read status of process %d: no %s in it", pid, strings.TrimSuffix(key, ":"))
 }
 
 func splitArguments(text []byte) []string {

@@ -43,7 +43,7 @@ const statLine = "171 (ib) write (bw) S 12 171 171 0 -1 4194304 100 0 0 0 1 2 0 
 func TestProcess(t *testing.T) {
 	f := tree(t, map[string]string{
 		"171/stat":    statLine,
-		"171/status":  "Name:\tib_write_bw\nUid:\t1000\t1001\t1002\t1003\n",
+		"171/status":  "Name:\tib_write_bw\nTgid:\t170\nUid:\t1000\t1001\t1002\t1003\n",
 		"171/cmdline": "ib_write_bw\x00-d\x00rxe 0\x00",
 		"171/cgroup":  "0::/system.slice/bw.service\n",
 		"12/stat":     statLine,
@@ -66,6 +66,9 @@ func TestProcess(t *testing.T) {
 	if started, err := f.Started(171); err != nil || started != 4711 {
 		t.Errorf("started %d, %v", started, err)
 	}
+	if leader, err := f.Leader(171); err != nil || leader != 170 {
+		t.Errorf("leader %d, %v", leader, err)
+	}
 	if _, err := f.Process(4); !errors.Is(err, ErrGone) {
 		t.Errorf("a process that is not there: %v", err)
 	}
@@ -81,6 +84,9 @@ func TestProcessThatMakesNoSense(t *testing.T) {
 		f := tree(t, map[string]string{"1/stat": statLine, "1/status": status, "1/cmdline": ""})
 		if p, err := f.Process(1); err == nil {
 			t.Errorf("status %q: %+v", status, p)
+		}
+		if leader, err := f.Leader(1); err == nil {
+			t.Errorf("status %q: leader %d", status, leader)
 		}
 	}
 }
