@@ -81,7 +81,7 @@ var outcomeWords = map[cmv1.Outcome]string{
 func (r *pingRun) add(reply *cmv1.PingReply) pingReply {
 	item := pingReply{
 		Seq: reply.GetSeq(), Alive: reply.GetOutcome().Alive(), Outcome: outcomeWords[reply.GetOutcome()],
-		RTT: milliseconds(reply.RttNs), Resolve: milliseconds(reply.ResolveNs),
+		RTT: millis(reply.RttNs), Resolve: millis(reply.ResolveNs),
 		Device: reply.GetDevice(), Port: reply.GetPort(), Source: ipText(reply.GetSource()),
 		Reason: reply.GetReason(), ReasonText: reply.GetReasonText(), Error: reply.GetError().GetMessage(),
 	}
@@ -101,7 +101,7 @@ func (r *pingRun) add(reply *cmv1.PingReply) pingReply {
 	return item
 }
 
-func milliseconds(ns *int64) rdma.Opt[float64] {
+func millis(ns *int64) rdma.Opt[float64] {
 	if ns == nil {
 		return rdma.Opt[float64]{}
 	}

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -91,13 +90,6 @@ func TestEmptyModeIsNotWritten(t *testing.T) {
 	tree := made(t, []int{1}, map[string]string{fileRoCEMode: "RoCE v2\n"})
 	if err := open(t, tree, "rxe0").SetRoCEMode(1, ""); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestPorts(t *testing.T) {
-	d := open(t, made(t, []int{10, 2, 1}, nil), "rxe0")
-	if ports, err := d.Ports(); err != nil || !slices.Equal(ports, []uint32{1, 2, 10}) {
-		t.Errorf("ports %v, %v", ports, err)
 	}
 }
 

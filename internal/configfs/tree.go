@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -78,22 +76,6 @@ func (d *Device) Close() error {
 		return fmt.Errorf("connection manager defaults of %s: remove %s: %w", d.name, d.dir, errno(err))
 	}
 	return nil
-}
-
-// Ports lists the port numbers, ascending.
-func (d *Device) Ports() ([]uint32, error) {
-	entries, err := os.ReadDir(filepath.Join(d.dir, "ports"))
-	if err != nil {
-		return nil, fmt.Errorf("connection manager defaults of %s: list ports: %w", d.name, meaning(err))
-	}
-	var ports []uint32
-	for _, e := range entries {
-		if n, err := strconv.ParseUint(e.Name(), 10, 32); err == nil {
-			ports = append(ports, uint32(n))
-		}
-	}
-	slices.Sort(ports)
-	return ports, nil
 }
 
 // errno strips the path that os puts around an error: ours names the object.

@@ -1,6 +1,7 @@
 package cm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -10,6 +11,28 @@ import (
 
 	"github.com/ibctl/ibctl/core/rdma"
 )
+
+// address is an address of a device to listen on.
+type address struct {
+	ip     netip.Addr // with the interface's index as zone if link-local
+	port   uint32
+	netdev string
+}
+
+type addresses []address
+
+func (all addresses) has(ip netip.Addr) bool {
+	for _, a := range all {
+		if a.ip == ip {
+			return true
+		}
+	}
+	return false
+}
+
+func compareAddresses(a, b address) int {
+	return cmp.Or(cmp.Compare(a.port, b.port), a.ip.Compare(b.ip))
+}
 
 // addresses lists the IP addresses that a device can be reached by: those in the
 // GID tables of its ports. only narrows it down to one, if it is valid.

@@ -1,7 +1,6 @@
 package cm
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -243,26 +242,4 @@ func (l *listener) answer(h *held, e ucma.Event) error {
 		From: cmv1.NewAddress(route.Destination), To: cmv1.NewAddress(route.Source),
 	}}})
 	return nil
-}
-
-// address is an address of a device to listen on.
-type address struct {
-	ip     netip.Addr // with the interface's index as zone if link-local
-	port   uint32
-	netdev string
-}
-
-type addresses []address
-
-func (all addresses) has(ip netip.Addr) bool {
-	for _, a := range all {
-		if a.ip == ip {
-			return true
-		}
-	}
-	return false
-}
-
-func compareAddresses(a, b address) int {
-	return cmp.Or(cmp.Compare(a.port, b.port), a.ip.Compare(b.ip))
 }

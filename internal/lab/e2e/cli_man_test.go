@@ -49,7 +49,7 @@ func examplesOf(t *testing.T, page string) (examples []example) {
 	_, section, _ := strings.Cut(string(text), "\n.Sh EXAMPLES\n")
 	section, _, _ = strings.Cut(section, "\n.Sh ")
 	for _, display := range strings.Split(section, ".Bd -literal\n")[1:] {
-		display, _, _ = strings.Cut(display, ".Ed\n")
+		display, _, _ = strings.Cut(display+"\n", ".Ed\n") // the last has lost its end to the next heading
 		display = strings.NewReplacer(`\e`, `\`, `\&`, "").Replace(display)
 		command, output, _ := strings.Cut(display, "\n")
 		examples = append(examples, example{strings.TrimPrefix(command, "# "), output})
