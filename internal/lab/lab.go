@@ -37,6 +37,33 @@ type Config struct {
 // Run may be called by several goroutines and processes at once; but for VMs with a terminal, one boots after the other: on a
 // small machine two of them would only make each other miss their deadlines.
 func Run(ctx context.Context, cfg Config) (vm.Result, error) {
+	if !cfg.TTY {
+		unlock, err := takeTurn(ctx, cfg.Log)
+		if err != nil {
+			return vm.Result{}, err
+		}
+		defer unlock()
+	}
+	return boot(ctx, cfg)
+}
+
+// takeTurn waits until no other process of this user runs a VM.
+func takeTurn(ctx context.Context, log io.Writer) (unlock func(), err error) {
+	if err := vm.CheckQEMU(); err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = io.Discard
+	}
+	d, err := depot.Open(log)
+	if err != nil {
+		return nil, err
+	}
+	return d.Lock(ctx, "vm.lock")
+}
+
+// boot is Run for who has taken the turn.
+func boot(ctx context.Context, cfg Config) (vm.Result, error) {
 	if runtime.GOARCH != "amd64" {
 		return vm.Result{}, fmt.Errorf("lab: its kernels are for amd64, and so must be the programs that they run; this is %s", runtime.GOARCH)
 	}
@@ -61,13 +88,6 @@ func Run(ctx context.Context, cfg Config) (vm.Result, error) {
 	conf, err := cfg.forVM(k, initrd)
 	if err != nil {
 		return vm.Result{}, err
-	}
-	if !cfg.TTY {
-		unlock, err := d.Lock(ctx, "vm.lock")
-		if err != nil {
-			return vm.Result{}, err
-		}
-		defer unlock()
 	}
 	return vm.Run(ctx, conf)
 }

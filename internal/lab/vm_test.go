@@ -56,7 +56,13 @@ func boot(t *testing.T, conf lab.Config) (out string, r vm.Result, err error) {
 	var buf bytes.Buffer
 	conf.Kernel, conf.Log = depot.Linux6_12, os.Stderr
 	conf.Stdout, conf.Stderr = &buf, &buf
-	r, err = lab.Run(context.Background(), conf)
+	ctx := t.Context()
+	if end, ok := t.Deadline(); ok { // others may have their VMs first: say so rather than be killed waiting
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-30*time.Second))
+		defer cancel()
+	}
+	r, err = lab.Run(ctx, conf)
 	return buf.String(), r, err
 }
 

@@ -77,7 +77,7 @@ func TestMissingKey(t *testing.T) {
 	for stderr, want := range map[string]bool{
 		"W: GPG error: ...: the public key is not available: NO_PUBKEY 6ED0E7B82643E131":                            true,
 		"Err:1 ... Sub-process /usr/bin/sqv returned an error code (1), error message is: Missing key 4CB50190207B": true,
-		"E: Could not resolve 'mirror.example'": false,
+		"E: Could not resolve 'mirror.example'":                                                                     false,
 	} {
 		if got := (&aptError{stderr: stderr}).lacksKey(); got != want {
 			t.Errorf("%s: %v", stderr, got)
