@@ -28,6 +28,7 @@ func devCommand(inv *invocation) *cli.Command {
 					return output.Records(devRecords(devices))
 				}),
 			},
+			devHoldersCommand(inv),
 		},
 	}
 }

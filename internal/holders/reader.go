@@ -28,6 +28,25 @@ func NewReader(proc procfs.FS, sys *sysfs.FS, nl *nldev.Conn) *Reader {
 	return &Reader{proc: proc, sys: sys, nl: nl}
 }
 
+// Open returns a Reader of this host, which sees the devices of the calling
+// thread's network namespace. Where the kernel has no nldev, it does without.
+// The caller closes it.
+func Open() (*Reader, error) {
+	nl, err := nldev.Dial()
+	if err != nil && !errors.Is(err, nldev.ErrUnavailable) {
+		return nil, err
+	}
+	return NewReader(procfs.Live(), sysfs.Live(), nl), nil
+}
+
+// Close frees what Open opened.
+func (r *Reader) Close() error {
+	if r.nl == nil {
+		return nil
+	}
+	return r.nl.Close()
+}
+
 // Report reads who holds each of the devices, and judges. all are the host's
 // devices, for their sub-devices; clients are ibctl's own on a device, by its
 // name. What could not be read is a warning.

@@ -51,13 +51,16 @@ var rules = []rule{
 	{room: "internal/uevent", never: kernelRoomNever("uevent"), why: "one kernel interface each"},
 	{room: "internal/configfs", never: kernelRoomNever("configfs"), why: "one kernel interface each"},
 	{room: "internal/ucma", never: kernelRoomNever("ucma"), why: "one kernel interface each"},
+	{room: "internal/procfs", never: kernelRoomNever("procfs"), why: "one kernel interface each"},
+	{room: "internal/holders", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
+		why: "it reads the kernel and judges, whoever asks"},
 	{room: "internal/host", never: []string{module + "internal/output", module + "internal/supervisor", module + "cmd", module + "plugins", grpc, goPlugin, urfave},
 		why: "it feeds the registry and is asked by the rest"},
 	{room: "internal/supervisor", never: []string{module + "internal/output", module + "internal/host", module + "internal/sysfs", module + "internal/nldev", module + "plugins", module + "cmd", urfave, netlink},
 		why: "it runs processes and does not know what a GID is"},
 	{room: "internal/output", never: []string{module + "internal", module + "plugins", module + "cmd", grpc, goPlugin, netlink, "syscall", "golang.org/x/sys"},
 		why: "it formats what it is given"},
-	{room: "cmd/ibctl", never: []string{netlink, module + "internal/nldev", module + "internal/sysfs", module + "internal/uevent", module + "internal/configfs", module + "internal/ucma"},
+	{room: "cmd/ibctl", never: []string{netlink, module + "internal/nldev", module + "internal/sysfs", module + "internal/uevent", module + "internal/configfs", module + "internal/ucma", module + "internal/procfs"},
 		why: "verbs ask the rooms that read the kernel, and do not read it"},
 }
 
@@ -65,7 +68,7 @@ var rules = []rule{
 // kernel rooms, and everything that stands on them.
 func kernelRoomNever(self string) []string {
 	never := []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin}
-	for _, room := range []string{"nldev", "sysfs", "uevent", "configfs", "ucma"} {
+	for _, room := range []string{"nldev", "sysfs", "uevent", "configfs", "ucma", "procfs"} {
 		if room != self {
 			never = append(never, module+"internal/"+room)
 		}
