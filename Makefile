@@ -4,7 +4,7 @@
 #   make demo     ibctl on this host's HCAs, or in a lab VM where there are none
 #   make test     everything: formatting, vet, unit tests with -race, and the lab's tests on all kernels
 #   make lab      a shell in a VM with soft HCAs; KERNEL=6.12 chooses the kernel
-#   make install  bin/ibctl, manual pages and completions below PREFIX (/usr/local), for packagers below DESTDIR
+#   make install  bin/ibctl, manual pages, completions and systemd units below PREFIX (/usr/local), for packagers below DESTDIR
 #   make deps     install the Debian packages that tests and lab need; the others do that by themselves
 #
 # IBCTL_LAB=off does without VMs, and says so. See internal/lab/doc.go for the lab's other variables.
@@ -24,6 +24,7 @@ LDFLAGS := -s -w $(VERSION:%=-X main.version=%)
 PREFIX ?= /usr/local
 DESTDIR ?=
 SHARE = $(DESTDIR)$(PREFIX)/share
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 LAB := bin/lab
 
 # The packages that boot VMs run by themselves, and not beside others on the same cores.
@@ -47,6 +48,8 @@ install:
 	for page in man/*.[1-8]; do \
 		sed 's|/usr/local/share|$(PREFIX)/share|' $$page | install -D -m 644 /dev/stdin $(SHARE)/man/man$${page##*.}/$${page##*/} || exit; \
 	done
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' dist/systemd/ibctl.service | install -D -m 644 /dev/stdin $(UNITS)/ibctl.service
+	install -D -m 644 dist/systemd/ibctl.socket $(UNITS)/ibctl.socket
 	install -D -m 644 cmd/ibctl/completion/ibctl.bash $(SHARE)/bash-completion/completions/ibctl
 	install -D -m 644 cmd/ibctl/completion/ibctl.zsh $(SHARE)/zsh/site-functions/_ibctl
 	install -D -m 644 cmd/ibctl/completion/ibctl.fish $(SHARE)/fish/vendor_completions.d/ibctl.fish

@@ -25,8 +25,8 @@ func newApp(inv *invocation) *cli.App {
 		Writer:         inv.stdout,
 		ErrWriter:      inv.stderr,
 		Commands: []*cli.Command{
-			devCommand(inv), gidCommand(inv), cmCommand(inv), clientCommand(inv),
-			completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
+			devCommand(inv), gidCommand(inv), cmCommand(inv), clientCommand(inv), eventsCommand(inv),
+			serveCommand(inv), completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
 		},
 	}
 	for _, noun := range app.Commands {

@@ -50,6 +50,8 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 		return plainCandidates(cmStates())
 	case argsPorts, argsMode, argsTOS:
 		return slices.Concat(inv.deviceCandidates(), inv.portCandidates())
+	case argsClient:
+		return plainCandidates(builtins())
 	case argsShell:
 		return plainCandidates(shells())
 	case argsKind:

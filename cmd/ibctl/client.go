@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +21,14 @@ func clientCommand(inv *invocation) *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "list", Usage: "a line for each client",
-				Description: `Starts every client, adds it to every device, prints it, removes it and stops it:
-it shows that plugins work on this host, and which guarantee they run under.`,
+				Description: `Lists what ibctl serve has loaded. Without it, starts every client, adds it to every
+device, prints it, removes it and stops it: that shows that plugins work on this
+host, and which guarantee they run under.`,
 				UsageText: "ibctl client list -o wide\twith versions and what the guarantee does not cover",
 				Action:    inv.clientList,
 			},
+			clientLoadCommand(inv),
+			clientUnloadCommand(inv),
 		},
 	}
 }
@@ -62,6 +66,8 @@ func newAttachedDevice(name string, id core.ID) attachedDevice {
 	return d
 }
 
+func byName(a, b attachedDevice) int { return cmp.Compare(a.Device, b.Device) }
+
 func (inv *invocation) clientList(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -74,7 +80,7 @@ func (inv *invocation) clientList(c *cli.Context) error {
 	}
 	ctx, stop := interruptible(ctx)
 	defer stop()
-	s, err := inv.openSession(ctx, devicesOf(found.targets), builtins()...)
+	s, err := inv.openAll(ctx, devicesOf(found.targets))
 	if err != nil {
 		return orInterruption(ctx, err)
 	}

@@ -55,14 +55,18 @@ func (inv *invocation) askDaemon(ctx context.Context) (*daemonConn, error) {
 		return nil, err
 	case errors.Is(err, api.ErrNotRunning), errors.Is(err, fs.ErrPermission), errors.Is(err, errOtherNamespace):
 		inv.withoutDaemon(err)
-	case ctx.Err() == nil:
+	case ctx.Err() != nil:
+		return nil, err
+	default:
+		inv.without = err
 		inv.notes = append(inv.notes, rdma.Warning{Object: "ibctl serve", Op: "ask, so doing without it", Err: err})
 	}
 	return inv.daemon, nil
 }
 
-// withoutDaemon says why, to those who want to know.
+// withoutDaemon notes why, and says so to those who want to know.
 func (inv *invocation) withoutDaemon(why error) {
+	inv.without = why
 	if !errors.Is(why, api.ErrNotRunning) {
 		inv.log().Debug("doing without ibctl serve", "why", why)
 	}

@@ -113,6 +113,7 @@ func (s *daemonSession) clients() (items []clientItem, warnings []rdma.Warning) 
 				item.Devices = append(item.Devices, newAttachedDevice(a.GetDevice(), a.GetId().ID()))
 			}
 		}
+		slices.SortFunc(item.Devices, byName)
 		items = append(items, item)
 	}
 	return items, warnings

@@ -12,6 +12,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/ibctl/ibctl/internal/api"
+	"github.com/ibctl/ibctl/internal/config"
+	"github.com/ibctl/ibctl/internal/daemon"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/supervisor"
@@ -43,14 +46,14 @@ type exit struct {
 // exits is that table, the only one. The first row that fits an error decides.
 func exits() []exit {
 	return []exit{
-		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isAny(host.ErrBadSelector))},
+		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isType[*config.Error], isAny(host.ErrBadSelector))},
 		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError])},
 		// Before a plugin that does not start: it may be that it was not given time.
-		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN), isStatus(codes.DeadlineExceeded))},
+		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(
-			isAny(host.ErrNoRDMA, errNoPlugins), isType[*supervisor.StartError], isType[*supervisor.DeadError],
+			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace), isType[*supervisor.StartError], isType[*supervisor.DeadError],
 			isStatus(codes.Unavailable, codes.Unimplemented))},
-		{exitPermission, "permission", either(isAny(fs.ErrPermission), isStatus(codes.PermissionDenied))},
+		{exitPermission, "permission", either(isAny(fs.ErrPermission, config.ErrRefused, api.ErrStranger), isStatus(codes.PermissionDenied))},
 		{exitFailed, "failed", func(error) bool { return true }},
 	}
 }

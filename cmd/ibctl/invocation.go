@@ -28,11 +28,12 @@ type invocation struct {
 	socket    string // of ibctl serve; empty for the usual one, or noSocket
 	timeout   time.Duration
 
-	// asked tells whether ibctl serve has been looked for, daemon what was found,
-	// and notes what is to be said of it.
-	asked  bool
-	daemon *daemonConn
-	notes  []rdma.Warning
+	// asked tells whether ibctl serve has been looked for, daemon what was found or
+	// without why nothing was, and notes what is to be said of it.
+	asked   bool
+	daemon  *daemonConn
+	without error
+	notes   []rdma.Warning
 }
 
 // dispatch finds the verb and runs it.

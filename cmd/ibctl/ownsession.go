@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -194,7 +193,7 @@ func (s *ownSession) clients() (items []clientItem, warnings []rdma.Warning) {
 				warnings = append(warnings, rdma.Warning{Object: name, Op: "add client " + p.Name(), Err: a.Err})
 			}
 		}
-		slices.SortFunc(item.Devices, func(a, b attachedDevice) int { return cmp.Compare(a.Device, b.Device) })
+		slices.SortFunc(item.Devices, byName)
 		items = append(items, item)
 	}
 	return items, warnings

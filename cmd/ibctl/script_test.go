@@ -2,17 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/internal/api"
+	"github.com/ibctl/ibctl/internal/api/apiv1"
 	"github.com/ibctl/ibctl/internal/output"
 )
 
@@ -30,8 +35,9 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"valid": cmdValid,
-			"exits": cmdExits,
+			"valid":   cmdValid,
+			"exits":   cmdExits,
+			"serving": cmdServing,
 		},
 		Setup: func(env *testscript.Env) error {
 			trees, err := txtar.ParseFile("testdata/trees.txtar")
@@ -43,6 +49,14 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("SRC", dir)
+			env.Setenv("GORACE", raceEnv)
+			// The path of a socket must be short.
+			short, err := os.MkdirTemp("", "ib")
+			if err != nil {
+				return err
+			}
+			env.Setenv("SHORT", short)
+			env.Defer(func() { os.RemoveAll(short) })
 			return txtar.Write(trees, env.WorkDir)
 		},
 	})
@@ -64,6 +78,50 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
+}
+
+// cmdServing implements "serving SOCKET": it waits until ibctl serve has loaded
+// everything and answers there.
+func cmdServing(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serving SOCKET")
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		err := serving(args[0])
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("ibctl serve: %v", err)
+		}
+	}
+}
+
+func serving(path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, err := api.Dial(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	reply, err := conn.ListClients(ctx, &apiv1.ListClientsRequest{})
+	if err != nil {
+		return err
+	}
+	attached := 0
+	for _, c := range reply.GetClients() {
+		for _, a := range c.GetDevices() {
+			if core.AttachState(a.GetState()) == core.AttachAdding {
+				return fmt.Errorf("%s is being added", c.GetName())
+			}
+			attached++
+		}
+	}
+	if len(reply.GetClients()) < len(builtins()) || attached < len(reply.GetClients())*2 {
+		return fmt.Errorf("%d clients, %d attachments", len(reply.GetClients()), attached)
+	}
+	return nil
 }
 
 // cmdValid implements "valid KIND FILE": FILE (or stdout, stderr) holds a

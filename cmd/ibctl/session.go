@@ -49,3 +49,16 @@ func (inv *invocation) openActing(ctx context.Context, devices []rdma.Device, na
 	}
 	return inv.openOwnSession(ctx, devices, names)
 }
+
+// openAll opens a session with all clients there are: those that ibctl serve has
+// loaded, whether they run or not, or without it the built-in ones.
+func (inv *invocation) openAll(ctx context.Context, devices []rdma.Device) (session, error) {
+	d, err := inv.askDaemon(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil {
+		return d.open(ctx, nil)
+	}
+	return inv.openOwnSession(ctx, devices, builtins())
+}

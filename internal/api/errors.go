@@ -2,21 +2,40 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 )
 
-// unaryErrors and streamErrors give errors back their errno.
+// skew is by how much the other side may find that a deadline has passed before
+// this one does.
+const skew = time.Second
+
+// told gives an error back its errno. The other side keeps the same deadline, and
+// where it is the first to find that it has passed, it breaks off without a
+// reason: then the deadline is the reason.
+func told(ctx context.Context, err error) error {
+	deadline, limited := ctx.Deadline()
+	if limited && status.Code(err) == codes.Canceled && time.Until(deadline) < skew {
+		<-ctx.Done()
+		err = status.FromContextError(ctx.Err()).Err()
+	}
+	return pluginv1.FromStatus(err)
+}
+
+// unaryErrors and streamErrors do so for all calls.
 func unaryErrors(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return pluginv1.FromStatus(invoke(ctx, method, req, reply, cc, opts...))
+	return told(ctx, invoke(ctx, method, req, reply, cc, opts...))
 }
 
 func streamErrors(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	stream, err := open(ctx, desc, cc, method, opts...)
 	if err != nil {
-		return nil, pluginv1.FromStatus(err)
+		return nil, told(ctx, err)
 	}
 	return errorStream{stream}, nil
 }
@@ -24,4 +43,4 @@ func streamErrors(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientCon
 type errorStream struct{ grpc.ClientStream }
 
 // RecvMsg implements grpc.ClientStream.
-func (s errorStream) RecvMsg(m any) error { return pluginv1.FromStatus(s.ClientStream.RecvMsg(m)) }
+func (s errorStream) RecvMsg(m any) error { return told(s.Context(), s.ClientStream.RecvMsg(m)) }

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -143,4 +145,33 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The manual's example is a configuration.
+func TestManualExample(t *testing.T) {
+	page, err := os.ReadFile("../../man/ibctl.conf.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), ".Sh EXAMPLES\n.Bd -literal\n")
+	text, _, found := strings.Cut(text, ".Ed\n")
+	if !found {
+		t.Fatal("there is no example")
+	}
+	if conf, problems := Parse([]byte(text), builtin); problems != nil || len(conf.Clients) != 3 {
+		t.Errorf("%+v, %v", conf, problems)
+	}
+}
+
+// Every key is explained.
+func TestManualHasEveryKey(t *testing.T) {
+	page, err := os.ReadFile("../../man/ibctl.conf.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range strings.Fields("group clients cm limits events name path sha256 args env host_pids config defaults device port roce_mode tos dscp start add change remove stop") {
+		if !regexp.MustCompile(`(?m)^\.(It )?Cm .*\b` + key + `\b`).Match(page) {
+			t.Errorf("%s is not explained", key)
+		}
+	}
 }

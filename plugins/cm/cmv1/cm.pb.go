@@ -1957,13 +1957,13 @@ const file_plugins_cm_cmv1_cm_proto_rawDesc = "" +
 	"\fOUTCOME_BUSY\x10\x05\x12\x13\n" +
 	"\x0fOUTCOME_REFUSED\x10\x06\x12\x15\n" +
 	"\x11OUTCOME_TIMED_OUT\x10\a\x12\x17\n" +
-	"\x13OUTCOME_UNREACHABLE\x10\b2\xdf\x03\n" +
-	"\x02CM\x12<\n" +
-	"\aListIDs\x12\x1a.ibctl.cm.v1.DeviceRequest\x1a\x13.ibctl.cm.v1.IDList0\x01\x12G\n" +
-	"\fReadCounters\x12\x1a.ibctl.cm.v1.DeviceRequest\x1a\x19.ibctl.cm.v1.PortCounters0\x01\x12F\n" +
-	"\vGetDefaults\x12\x1a.ibctl.cm.v1.DeviceRequest\x1a\x19.ibctl.cm.v1.PortDefaults0\x01\x12K\n" +
-	"\vSetDefaults\x12\x1f.ibctl.cm.v1.SetDefaultsRequest\x1a\x19.ibctl.cm.v1.PortDefaults0\x01\x12?\n" +
-	"\aResolve\x12\x1b.ibctl.cm.v1.ResolveRequest\x1a\x17.ibctl.cm.v1.Resolution\x12:\n" +
+	"\x13OUTCOME_UNREACHABLE\x10\b2\xf3\x03\n" +
+	"\x02CM\x12A\n" +
+	"\aListIDs\x12\x1a.ibctl.cm.v1.DeviceRequest\x1a\x13.ibctl.cm.v1.IDList\"\x03\x90\x02\x010\x01\x12L\n" +
+	"\fReadCounters\x12\x1a.ibctl.cm.v1.DeviceRequest\x1a\x19.ibctl.cm.v1.PortCounters\"\x03\x90\x02\x010\x01\x12K\n" +
+	"\vGetDefaults\x12\x1a.ibctl.cm.v1.DeviceRequest\x1a\x19.ibctl.cm.v1.PortDefaults\"\x03\x90\x02\x010\x01\x12K\n" +
+	"\vSetDefaults\x12\x1f.ibctl.cm.v1.SetDefaultsRequest\x1a\x19.ibctl.cm.v1.PortDefaults0\x01\x12D\n" +
+	"\aResolve\x12\x1b.ibctl.cm.v1.ResolveRequest\x1a\x17.ibctl.cm.v1.Resolution\"\x03\x90\x02\x01\x12:\n" +
 	"\x04Ping\x12\x18.ibctl.cm.v1.PingRequest\x1a\x16.ibctl.cm.v1.PingReply0\x01\x12@\n" +
 	"\x06Listen\x12\x1a.ibctl.cm.v1.ListenRequest\x1a\x18.ibctl.cm.v1.ListenEvent0\x01B(Z&github.com/ibctl/ibctl/plugins/cm/cmv1b\x06proto3"
 
