@@ -16,13 +16,13 @@ func (r *Registry) inCallback(ctx context.Context) bool {
 }
 
 // begin readies a call of a's client that is to be called back when the device or
-// the client begins to leave. If one of them has already, it is not ok: then
+// the client begins to leave, or the device to be drained. If one of them has already, it is not ok: then
 // there is nothing to begin. Either way, end follows.
 func (r *Registry) begin(ctx context.Context, a *attachment) (_ context.Context, dev Device, ok bool) {
 	ctx, recall := context.WithCancelCause(r.marked(ctx))
 
 	r.devicesMu.Lock()
-	dev, ok = a.device.picture(), !a.device.leaving()
+	dev, ok = a.device.picture(), !a.device.leaving() && a.device.serves()
 	a.device.recall = recall
 	r.devicesMu.Unlock()
 

@@ -55,6 +55,7 @@ type model struct {
 
 type modelDevice struct {
 	leaving bool
+	service serviceState
 	awaited bool
 	on      []string // clients in the order of their Adds
 	lastAdd int
@@ -100,10 +101,12 @@ func (m *model) apply(ev Event) {
 	case DeviceLeaving:
 		m.want(!d.leaving, "again")
 		d.leaving = true
+	case DeviceDraining, DeviceDrained, DeviceUndrained:
+		m.applyService(ev, d)
 	case LeaseWait:
-		m.want(d.leaving && len(d.on) == 0 && len(ev.Holders) > 0, "clients %v, holders %v", d.on, ev.Holders)
-		m.want(!d.awaited, "again")
-		d.awaited = true
+		m.want((d.leaving || d.service == draining) && len(d.on) == 0 && len(ev.Holders) > 0, "clients %v, holders %v", d.on, ev.Holders)
+		m.want(!d.leaving || !d.awaited, "again")
+		d.awaited = d.leaving
 	case DeviceUnregistered:
 		m.want(d.leaving && len(d.on) == 0, "clients %v", d.on)
 		delete(m.devices, ev.Device)
@@ -112,6 +115,24 @@ func (m *model) apply(ev Event) {
 		m.applyAttachment(ev, d)
 	default:
 		m.want(false, "unknown kind")
+	}
+}
+
+// applyService: a device is drained from its registration, or after draining.
+func (m *model) applyService(ev Event, d *modelDevice) {
+	m.want(!d.leaving, "it is leaving")
+	switch ev.Kind {
+	case DeviceDraining:
+		m.want(d.service == serving, "it does not serve")
+		d.service = draining
+	case DeviceDrained:
+		m.want(d.service == draining || d.lastAdd == 0 && ev.Took == 0, "it serves")
+		m.want(len(d.on) == 0, "clients %v", d.on)
+		d.service = drained
+	case DeviceUndrained:
+		m.want(d.service != serving && len(d.on) == 0, "state %d, clients %v", d.service, d.on)
+		m.want(d.service == draining == (ev.Err != nil), "from state %d because of %v", d.service, ev.Err)
+		d.service, d.lastAdd = serving, 0
 	}
 }
 
@@ -156,6 +177,7 @@ func (m *model) applyAttachment(ev Event, d *modelDevice) {
 	switch ev.Kind {
 	case ClientAdded:
 		m.want(!on, "again")
+		m.want(d.service != drained, "it is drained")
 		m.want(c.order > d.lastAdd, "after one that was registered later")
 		d.lastAdd = c.order
 		if ev.Err == nil {
@@ -164,7 +186,7 @@ func (m *model) applyAttachment(ev Event, d *modelDevice) {
 	case ClientTold:
 		m.want(on && ev.Change != 0, "attached %t, change %v", on, ev.Change)
 	case ClientRemoved:
-		m.want(on && (d.leaving || c.leaving), "attached %t, device leaving %t, client leaving %t", on, d.leaving, c.leaving)
+		m.want(on && (d.leaving || c.leaving || d.service == draining), "attached %t, device leaving %t, client leaving %t", on, d.leaving, c.leaving)
 		m.want(c.leaving || on && d.on[len(d.on)-1] == ev.Client, "not the last of %v", d.on)
 		d.on = slices.DeleteFunc(d.on, func(name string) bool { return name == ev.Client })
 	}

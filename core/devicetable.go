@@ -24,6 +24,7 @@ type device struct {
 	holders map[string]int          // who holds leases, and how many
 	awaited bool                    // the wait for them is announced
 	recall  context.CancelCauseFunc // of the call that runs, unless it is Remove
+	service service
 
 	// The turn guards this.
 	attached []*attachment // in the order of their Adds
@@ -35,6 +36,7 @@ func newDevice(id ID, info rdma.Device) *device {
 		turn:    make(chan struct{}, 1),
 		tenure:  newTenure(),
 		holders: map[string]int{},
+		service: inService(),
 	}
 	d.setInfo(info)
 	return d
@@ -131,11 +133,11 @@ func (t *deviceTable) obstacle(name string, index rdma.Opt[uint32]) (*device, er
 	return leaving, nil
 }
 
-// registered returns the registered devices, oldest first.
-func (t *deviceTable) registered() []*device {
+// registered returns the registered devices that are kept, oldest first.
+func (t *deviceTable) registered(keep func(*device) bool) []*device {
 	list := make([]*device, 0, len(t.byGeneration))
 	for _, d := range t.byGeneration {
-		if !d.leaving() {
+		if !d.leaving() && keep(d) {
 			list = append(list, d)
 		}
 	}

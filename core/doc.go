@@ -16,6 +16,8 @@
 //     Remove.
 //   - registered: visible, and open to clients and leases.
 //   - leaving: no longer registered, not yet gone. Its name stays taken.
+//   - drained: registered and out of service: no clients, no leases. It stays so
+//     until it is undrained, or leaves.
 //   - lease: a short hold on a device by somebody who is no client.
 //   - turn: the right to call clients for one device, and to add to or take from
 //     its attachments. A device has one.

@@ -27,6 +27,13 @@ var (
 	// not change its mind.
 	ErrLeaving = errors.New("being unregistered")
 
+	// ErrDrained means that the device is out of service: no client drives it and
+	// nobody can lease it, until it is undrained.
+	ErrDrained = errors.New("drained")
+
+	// ErrDraining means that somebody else is at work to drain the device.
+	ErrDraining = errors.New("being drained")
+
 	// ErrStale means that the ID is of an earlier device, which is gone.
 	ErrStale = errors.New("gone: the ID is of an earlier generation")
 )

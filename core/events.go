@@ -7,7 +7,9 @@ type EventKind string
 
 // A device's events come in this order: arrived, clients added, registered (left
 // out if it was unregistered by then), leaving, clients removed, a wait for
-// leases, unregistered. A client's come in the same order.
+// leases, unregistered. In between it may be drained and undrained any number of
+// times: draining, clients removed, a wait for leases, drained; undrained,
+// clients added. A client's come in the same order.
 const (
 	// DeviceArrived: the device is on the list; its clients are being added.
 	DeviceArrived EventKind = "device-arrived"
@@ -21,6 +23,15 @@ const (
 	// DeviceLeaving: the device is no longer registered; its clients are being
 	// removed.
 	DeviceLeaving EventKind = "device-leaving"
+	// DeviceDraining: the device is out of service; its clients are being
+	// removed.
+	DeviceDraining EventKind = "device-draining"
+	// DeviceDrained: no client and no lease is left. Took counts from the
+	// draining; it is zero for a device that was registered like that.
+	DeviceDrained EventKind = "device-drained"
+	// DeviceUndrained: the device is in service again; its clients are being
+	// added. Err is why it was not drained after all, if that is the reason.
+	DeviceUndrained EventKind = "device-undrained"
 	// LeaseWait: all clients are off the device, and Holders still lease it.
 	LeaseWait EventKind = "lease-wait"
 	// DeviceUnregistered: all clients and leases are off the device; its name

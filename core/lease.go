@@ -13,31 +13,35 @@ type Lease struct {
 	device   *device
 	holder   string
 	info     *rdma.Device
+	ending   <-chan struct{}
 	released bool // devicesMu guards it
 }
 
 // Acquire leases a registered device. The holder's name is for those who find
 // themselves waiting, see [LeaseWait]. Once the device is leaving Acquire fails
-// for good, with [ErrLeaving], and later with [ErrStale].
+// for good, with [ErrLeaving], and later with [ErrStale]; while it is drained,
+// with [ErrDrained].
 func (r *Registry) Acquire(id ID, holder string) (*Lease, error) {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	d, err := r.devices.find(id)
-	if err == nil && !d.users.enter() {
-		err = ErrLeaving
+	d, err := onList(r.devices.find(id))
+	if err == nil && !d.serves() {
+		err = ErrDrained
 	}
 	if err != nil {
 		return nil, &Error{"acquire", "device " + id.String(), err}
 	}
+	d.users.enter()
 	d.holders[holder]++
-	return &Lease{registry: r, device: d, holder: holder, info: d.info}, nil
+	return &Lease{registry: r, device: d, holder: holder, info: d.info, ending: d.service.ending}, nil
 }
 
 // Device returns the device as it was when the lease was taken.
 func (l *Lease) Device() Device { return Device{l.device.id, *l.info} }
 
-// Leaving returns a channel that is closed when the device begins to leave.
-func (l *Lease) Leaving() <-chan struct{} { return l.device.ending }
+// Leaving returns a channel that is closed when the device begins to leave, or to
+// be drained.
+func (l *Lease) Leaving() <-chan struct{} { return l.ending }
 
 // Release ends the lease; further calls do nothing.
 func (l *Lease) Release() {
@@ -52,4 +56,5 @@ func (l *Lease) Release() {
 		delete(holders, l.holder)
 	}
 	l.device.users.leave()
+	l.device.service.released(l.device.users.inside)
 }

@@ -5,11 +5,15 @@ import "fmt"
 // The methods here, like Attachments, Data and Acquire, wait for no client and
 // may be called from anywhere, a client's Add and Remove included.
 
-// Devices returns the registered devices, in the order of registration.
-func (r *Registry) Devices() []Device {
+// Devices returns the registered devices that are in service, in the order of
+// registration. Those that are drained are left out: see [Registry.Drained].
+func (r *Registry) Devices() []Device { return r.pictures((*device).serves) }
+
+// pictures returns the registered devices that are kept, oldest first.
+func (r *Registry) pictures(keep func(*device) bool) []Device {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	registered := r.devices.registered()
+	registered := r.devices.registered(keep)
 	list := make([]Device, len(registered))
 	for i, d := range registered {
 		list[i] = d.picture()
@@ -18,7 +22,7 @@ func (r *Registry) Devices() []Device {
 }
 
 // Lookup returns the registered device with that ID. A device on its way out is
-// [ErrLeaving], one that is gone [ErrStale].
+// [ErrLeaving], one that is gone [ErrStale], one out of service [ErrDrained].
 func (r *Registry) Lookup(id ID) (Device, error) {
 	return r.lookup(id, func(t *deviceTable) (*device, error) { return t.find(id) })
 }
@@ -38,7 +42,10 @@ func (r *Registry) LookupIndex(index uint32) (Device, error) {
 func (r *Registry) lookup(key any, find func(*deviceTable) (*device, error)) (Device, error) {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	d, err := inService(find(&r.devices))
+	d, err := onList(find(&r.devices))
+	if err == nil && !d.serves() {
+		err = ErrDrained
+	}
 	if err != nil {
 		return Device{}, &Error{"look up", fmt.Sprintf("device %v", key), err}
 	}
@@ -52,8 +59,8 @@ func known(d *device) (*device, error) {
 	return d, nil
 }
 
-// inService narrows what was found down to what is registered.
-func inService(d *device, err error) (*device, error) {
+// onList narrows what was found down to what is registered.
+func onList(d *device, err error) (*device, error) {
 	if err == nil && d.leaving() {
 		return nil, ErrLeaving
 	}
@@ -71,7 +78,7 @@ func (r *Registry) find(id ID) (*device, error) {
 func (r *Registry) registered() []*device {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	return r.devices.registered()
+	return r.devices.registered(func(*device) bool { return true })
 }
 
 // Clients returns the names of the registered clients, in the order of

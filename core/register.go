@@ -25,7 +25,12 @@ import (
 // [Registry.UnregisterDevice], and RegisterDevice returns after that with the
 // error of ctx or [ErrLeaving].
 func (r *Registry) RegisterDevice(ctx context.Context, info rdma.Device) (ID, error) {
-	d, err := r.reserve(ctx, info)
+	return r.register(ctx, info, inService())
+}
+
+// register puts a device on the list, in service or not.
+func (r *Registry) register(ctx context.Context, info rdma.Device, s service) (ID, error) {
+	d, err := r.reserve(ctx, info, s)
 	if err != nil {
 		return ID{}, &Error{"register", "device " + info.Name, err}
 	}
@@ -38,12 +43,12 @@ func (r *Registry) RegisterDevice(ctx context.Context, info rdma.Device) (ID, er
 
 // reserve takes the name and index, waiting for a device that leaves them. The
 // device it returns is registered, and its turn is taken.
-func (r *Registry) reserve(ctx context.Context, info rdma.Device) (*device, error) {
+func (r *Registry) reserve(ctx context.Context, info rdma.Device, s service) (*device, error) {
 	if err := r.admissible(ctx, info.Name); err != nil {
 		return nil, err
 	}
 	for {
-		d, obstacle, err := r.tryReserve(info)
+		d, obstacle, err := r.tryReserve(info, s)
 		if obstacle == nil {
 			return d, err
 		}
@@ -55,15 +60,19 @@ func (r *Registry) reserve(ctx context.Context, info rdma.Device) (*device, erro
 	}
 }
 
-func (r *Registry) tryReserve(info rdma.Device) (d, obstacle *device, err error) {
+func (r *Registry) tryReserve(info rdma.Device, s service) (d, obstacle *device, err error) {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
 	if obstacle, err = r.devices.obstacle(info.Name, info.Index); obstacle != nil || err != nil {
 		return nil, obstacle, err
 	}
 	d = r.devices.insert(info)
+	d.service = s
 	d.turn <- struct{}{}
 	r.log.append(Event{Kind: DeviceArrived, Device: d.id, Name: info.Name})
+	if s.drained() {
+		r.log.append(Event{Kind: DeviceDrained, Device: d.id, Name: info.Name})
+	}
 	return d, nil, nil
 }
 

@@ -40,21 +40,21 @@ func (r *Registry) advance(ctx context.Context, d *device) bool {
 }
 
 // next decides what d needs most: clients off it, last one first, if it is
-// leaving or they are; clients onto it, first one first; then news. It notes
+// leaving, drained, or they are leaving; clients onto it, first one first; then news. It notes
 // the decision before anybody is called, so that all who look see it. The
 // caller has d's turn.
 func (r *Registry) next(d *device) (*attachment, step) {
-	leaving := r.deviceLeaving(d)
+	closed := r.deviceClosed(d)
 
 	r.clientsMu.Lock()
 	defer r.clientsMu.Unlock()
 	for _, a := range slices.Backward(d.attached) {
-		if leaving || a.client.leaving() {
+		if closed || a.client.leaving() {
 			a.enter(AttachRemoving)
 			return a, stepRemove
 		}
 	}
-	if leaving {
+	if closed {
 		return nil, stepNone
 	}
 	if c := r.newcomer(d); c != nil {
@@ -68,10 +68,11 @@ func (r *Registry) next(d *device) (*attachment, step) {
 	return nil, stepNone
 }
 
-func (r *Registry) deviceLeaving(d *device) bool {
+// deviceClosed tells whether no client is to be on d.
+func (r *Registry) deviceClosed(d *device) bool {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	return d.leaving()
+	return d.leaving() || !d.serves()
 }
 
 // newcomer returns the first registered client that is not on d, and did not

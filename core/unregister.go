@@ -50,13 +50,14 @@ func (r *Registry) clearDevice(d *device) {
 	if !d.leave() {
 		return
 	}
+	d.service.end()
 	r.log.append(Event{Kind: DeviceLeaving, Device: d.id, Name: d.info.Name})
 	if d.recall != nil {
 		d.recall(fmt.Errorf("device %v is %w", d.picture(), ErrLeaving))
 	}
 }
 
-// takeOffAll returns when no client is on d, which is leaving.
+// takeOffAll returns when no client is on d, which is leaving or out of service.
 func (r *Registry) takeOffAll(ctx context.Context, d *device) {
 	select {
 	case d.turn <- struct{}{}:
@@ -72,7 +73,7 @@ func (r *Registry) awaitLeases(d *device) {
 	if d.users.inside > 0 && !d.awaited {
 		d.awaited = true
 		r.log.append(Event{Kind: LeaseWait, Device: d.id, Name: d.info.Name,
-			Holders: slices.Sorted(maps.Keys(d.holders))})
+			Holders: d.leaseholders()})
 	}
 	r.devicesMu.Unlock()
 	<-d.users.empty

@@ -50,7 +50,7 @@ func (r *Registry) rename(ctx context.Context, id ID, name string) (*device, err
 func (r *Registry) tryRename(id ID, name string) (d, obstacle *device, err error) {
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	d, err = inService(r.devices.find(id))
+	d, err = onList(r.devices.find(id))
 	if err != nil || d.info.Name == name {
 		return nil, nil, err
 	}
@@ -84,7 +84,7 @@ func (r *Registry) update(ctx context.Context, id ID, info rdma.Device) (_ *devi
 	}
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	d, err := inService(r.devices.find(id))
+	d, err := onList(r.devices.find(id))
 	switch {
 	case err != nil:
 		return nil, false, err
@@ -123,7 +123,7 @@ func (r *Registry) changed(ctx context.Context, id ID, what Change) (*device, er
 	}
 	r.devicesMu.Lock()
 	defer r.devicesMu.Unlock()
-	d, err := inService(r.devices.find(id))
+	d, err := onList(r.devices.find(id))
 	if err == nil {
 		r.log.append(Event{Kind: DeviceChanged, Device: id, Name: d.info.Name, Change: what})
 	}
