@@ -4,7 +4,7 @@ import "fmt"
 
 // Topologies returns the ready-made topologies by name, for commands that are not tests.
 func Topologies() map[string]Topology {
-	return map[string]Topology{"none": {}, "demo": Demo()}
+	return map[string]Topology{"none": {}, "demo": Demo(), "bench": Bench()}
 }
 
 // Demo is a topology with a bit of everything that shapes a GID table: five HCAs, two of them on the slaves of a bond and one in
@@ -26,6 +26,16 @@ func Demo() Topology {
 		},
 		HCAs: demoHCAs("eth0", "eth1", "eth2", "eth3", "veth1"),
 	}
+}
+
+// Bench is a topology of four ports with few GIDs each, as most tables are: what takes time is looking at the empty slots.
+func Bench() Topology {
+	t := Topology{HCAs: demoHCAs("eth0", "eth1", "eth2", "eth3")}
+	for i, hca := range t.HCAs {
+		t.Links = append(t.Links, Link{Name: hca.Netdev, Kind: Dummy{}, Addrs: []string{
+			fmt.Sprintf("10.0.%d.1/24", i), fmt.Sprintf("2001:db8:0:%d::1/64", i)}})
+	}
+	return t
 }
 
 func demoHCAs(netdevs ...string) []HCA {
