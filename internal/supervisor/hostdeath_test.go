@@ -1,11 +1,14 @@
 package supervisor
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,61 +17,53 @@ import (
 )
 
 // envDoomedHost makes the test binary a host that runs plugins until it is
-// killed. Its value is "LEVEL MARK PLUGIN...".
+// killed. Its value is a doomedHost as JSON.
 const envDoomedHost = "IBCTL_TEST_DOOMED_HOST"
 
+type doomedHost struct {
+	Level   int // a Guarantee; as such its JSON would be a name
+	Mark    string
+	RunDir  string
+	Plugins []string
+}
+
 func beDoomedHost() {
-	words := strings.Fields(os.Getenv(envDoomedHost))
-	level, err := strconv.Atoi(words[0])
-	if err != nil {
-		panic(err)
-	}
-	sup, err := New(Config{Levels: []Guarantee{Guarantee(level)}})
-	if err != nil {
-		panic(err)
-	}
+	var h doomedHost
+	must(json.Unmarshal([]byte(os.Getenv(envDoomedHost)), &h))
+	sup, err := New(Config{Levels: []Guarantee{Guarantee(h.Level)}, RunDir: h.RunDir})
+	must(err)
 	exe, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	for i, name := range words[2:] {
+	must(err)
+	for i, name := range h.Plugins {
 		spec := Builtin(name)
 		if name != "good" {
 			spec.Path, spec.Args = exe, plugin.ServeArgs(name)[1:]
 		}
-		spec.Env = []string{envMark + "=" + words[1]}
+		spec.Env = []string{envMark + "=" + h.Mark}
 		p, err := sup.Start(context.Background(), spec)
-		if err != nil {
-			panic(err)
-		}
-		if _, err := p.Add(context.Background(), device(1, uint64(i+1))); err != nil {
-			panic(err)
-		}
+		must(err)
+		_, err = p.Add(context.Background(), device(1, uint64(i+1)))
+		must(err)
 	}
 	fmt.Println("ready")
 	time.Sleep(time.Hour)
 }
 
-// TestHostKilled: SIGKILL of the host leaves no plugin process, and under a PID
-// namespace nothing that a plugin started either.
-func TestHostKilled(t *testing.T) {
-	for _, g := range availableLevels(t) {
-		plugins := map[Guarantee][]string{
-			GuaranteePIDNamespace: {"good", "parent", "parent-setsid"},
-		}[g]
-		if plugins == nil {
-			plugins = []string{"good"}
-		}
-		t.Run(g.String(), func(t *testing.T) { testHostKilled(t, g, plugins) })
+func must(err error) {
+	if err != nil {
+		panic(err)
 	}
 }
 
-func testHostKilled(t *testing.T, g Guarantee, plugins []string) {
-	mark := fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
-	dir := shortTempDir(t)
+// run starts the host, waits until its plugins drive a device, and kills it.
+func (h doomedHost) run(t *testing.T) {
+	t.Helper()
+	text, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
 	host := exec.Command("/proc/self/exe")
-	host.Env = append(os.Environ(),
-		fmt.Sprintf("%s=%d %s %s", envDoomedHost, g, mark, strings.Join(plugins, " ")), "XDG_RUNTIME_DIR="+dir)
+	host.Env = append(os.Environ(), envDoomedHost+"="+string(text))
 	host.Stderr = os.Stderr
 	stdout, err := host.StdoutPipe()
 	if err != nil {
@@ -77,24 +72,86 @@ func testHostKilled(t *testing.T, g Guarantee, plugins []string) {
 	if err := host.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line := make([]byte, 6)
-	if _, err := stdout.Read(line); err != nil {
-		t.Fatal(err)
+	defer host.Wait()
+	defer host.Process.Kill()
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("host said %q, %v", line, err)
 	}
 	children := 0
-	for _, name := range plugins {
+	for _, name := range h.Plugins {
 		if name != "good" {
 			children++
 		}
 	}
-	if got := len(marked(mark)); got != len(plugins)+children {
-		t.Errorf("%d processes, want %d", got, len(plugins)+children)
+	if got := len(marked(h.Mark)); got != len(h.Plugins)+children {
+		t.Errorf("%d processes, want %d", got, len(h.Plugins)+children)
 	}
-	if err := host.Process.Kill(); err != nil {
+}
+
+func newDoomedHost(t *testing.T, g Guarantee, plugins ...string) doomedHost {
+	return doomedHost{int(g), fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano()), shortTempDir(t), plugins}
+}
+
+// TestHostKilled: SIGKILL of the host leaves no plugin process, and under a PID
+// namespace nothing that a plugin started either.
+func TestHostKilled(t *testing.T) {
+	for _, g := range availableLevels(t) {
+		plugins := []string{"good", "good"}
+		if g == GuaranteePIDNamespace {
+			plugins = []string{"good", "parent", "parent-setsid"}
+		}
+		t.Run(g.String(), func(t *testing.T) {
+			h := newDoomedHost(t, g, plugins...)
+			h.run(t)
+			eventually(t, "plugins are gone", func() bool { return len(marked(h.Mark)) == 0 })
+			h.sweep(t)
+		})
+	}
+}
+
+// TestCgroupOutlivesHost: what a control group's guarantee lacks, the next
+// supervisor makes good.
+func TestCgroupOutlivesHost(t *testing.T) {
+	if !slices.Contains(availableLevels(t), GuaranteeCgroup) {
+		return // said by TestAvailableLevels if it ought to be
+	}
+	h := newDoomedHost(t, GuaranteeCgroup, "parent-setsid")
+	h.run(t)
+	eventually(t, "the plugin is gone", func() bool { return len(marked(h.Mark)) == 1 })
+	h.sweep(t)
+	if left := marked(h.Mark); len(left) > 0 {
+		t.Errorf("processes left: %v", left)
+	}
+	own, err := ownCgroup()
+	if err != nil {
 		t.Fatal(err)
 	}
-	_ = host.Wait()
-	eventually(t, "plugins are gone", func() bool { return len(marked(mark)) == 0 })
+	if left, _ := filepath.Glob(filepath.Join(own, "ibctl-*-parent-setsid-*")); len(left) > 0 {
+		t.Errorf("control groups left: %v", left)
+	}
+}
+
+// sweep lets another supervisor find what the host has left behind, which it does
+// not do at once, and checks that it is gone.
+func (h doomedHost) sweep(t *testing.T) {
+	t.Helper()
+	left, err := os.ReadDir(h.RunDir)
+	if err != nil || len(left) != 1 {
+		t.Fatalf("in the run directory: %v, %v", left, err)
+	}
+	old := filepath.Join(h.RunDir, left[0].Name())
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(old, past, past); err != nil {
+		t.Fatal(err)
+	}
+	sup, err := New(Config{RunDir: h.RunDir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sup.Close()
+	if left, err := os.ReadDir(h.RunDir); err != nil || len(left) > 0 {
+		t.Errorf("left in the run directory: %v, %v", left, err)
+	}
 }
 
 // TestLifeline: a plugin ends with its host also where no parent-death signal

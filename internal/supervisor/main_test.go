@@ -32,6 +32,10 @@ func serveTestPlugin(name string) {
 		main()
 		return
 	}
+	if _, ok := rawPlugins[name]; ok {
+		rawMain(name)
+		return
+	}
 	client, ok := testClients[name]
 	if !ok {
 		fmt.Fprintln(os.Stderr, "no such test plugin:", name)

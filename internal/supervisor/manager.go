@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,19 +120,18 @@ func (m *Manager) serve(ctx context.Context) error {
 	}
 	m.adopt(p)
 	defer m.adopt(nil)
-	if err := m.reg.RegisterClient(ctx, p); err == nil {
+	// If it fails, the registry has taken everything back already.
+	if err = m.reg.RegisterClient(ctx, p); err == nil {
 		m.enter(StateRunning, nil)
 		m.settleWith(nil)
 		m.await(ctx, p)
 		m.unregister(ctx)
-	} else {
-		p.Kill(err)
 	}
 	// The registry is done with it; what remains takes one grace period at most.
-	if err := p.Stop(context.WithoutCancel(ctx)); err != nil {
-		m.log.Warn("plugin did not stop in order", "error", err)
+	if stopped := p.Stop(context.WithoutCancel(ctx)); stopped != nil {
+		m.log.Warn("plugin did not stop in order", "error", stopped)
 	}
-	return p.Err()
+	return cmp.Or(err, p.Err())
 }
 
 func (m *Manager) await(ctx context.Context, p *Plugin) {

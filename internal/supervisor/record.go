@@ -16,8 +16,14 @@ type record struct {
 	args  []any // keys and values in turn
 }
 
-// parseRecord reads a line of slog's JSON handler. The time is left out: ours is
-// as good.
+// dialect names the fields that a logger gives a meaning of its own. The time is
+// left out: ours is as good.
+type dialect struct{ msg, level, time string }
+
+// dialects are slog's JSON handler and hclog, which go-plugin itself logs with.
+var dialects = []dialect{{slog.MessageKey, slog.LevelKey, slog.TimeKey}, {"@message", "@level", "@timestamp"}}
+
+// parseRecord reads a line of JSON in one of the dialects.
 func parseRecord(line string) (record, bool) {
 	if !strings.HasPrefix(line, "{") {
 		return record{}, false
@@ -26,15 +32,30 @@ func parseRecord(line string) (record, bool) {
 	if json.Unmarshal([]byte(line), &fields) != nil {
 		return record{}, false
 	}
-	msg, hasMsg := fields[slog.MessageKey].(string)
-	level, hasLevel := fields[slog.LevelKey].(string)
+	for _, d := range dialects {
+		if r, ok := d.record(fields); ok {
+			return r, true
+		}
+	}
+	return record{}, false
+}
+
+func (d dialect) record(fields map[string]any) (record, bool) {
+	msg, hasMsg := fields[d.msg].(string)
+	level, hasLevel := fields[d.level].(string)
 	r := record{msg: msg}
-	if !hasMsg || !hasLevel || r.level.UnmarshalText([]byte(level)) != nil {
+	if !hasMsg || !hasLevel {
+		return record{}, false
+	}
+	if level == "trace" { // hclog's, which slog has no name for
+		level = "debug-4"
+	}
+	if r.level.UnmarshalText([]byte(level)) != nil {
 		return record{}, false
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		switch key {
-		case slog.MessageKey, slog.LevelKey, slog.TimeKey:
+		case d.msg, d.level, d.time:
 		default:
 			r.args = append(r.args, key, fields[key])
 		}

@@ -99,6 +99,7 @@ func TestDeadlines(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.plugin, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, Config{Limits: quick()})
 			p := b.start(b.builtin(tt.plugin))
 			within(t, "the step", func() {
@@ -147,6 +148,7 @@ func TestCrashTakesEveryDevice(t *testing.T) {
 func TestStopped(t *testing.T) {
 	for _, when := range []string{"add", "remove", "stop"} {
 		t.Run(when, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, Config{Limits: quick()})
 			p := b.start(b.builtin("good"))
 			dev := device(1, 1)

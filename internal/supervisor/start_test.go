@@ -34,7 +34,12 @@ func TestStartFailures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.plugin, func(t *testing.T) {
-			b := newBench(t, Config{Limits: Limits{Start: tt.limit}})
+			t.Parallel()
+			limits := Limits{Start: tt.limit}
+			if tt.plugin == "silent" {
+				limits.Crash = time.Second // it lives on, and is not waited for
+			}
+			b := newBench(t, Config{Limits: limits})
 			spec := b.builtin(tt.plugin)
 			spec.Config = []byte("{}")
 			p, err := b.Start(t.Context(), spec)
