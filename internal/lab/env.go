@@ -12,6 +12,8 @@ const (
 	EnvLab    = "IBCTL_LAB"        // "off": lab tests are skipped, and say so
 	EnvKernel = "IBCTL_LAB_KERNEL" // kernel series to use, comma-separated; all
 	EnvAccel  = "IBCTL_LAB_ACCEL"  // QEMU's accelerator; tcg
+	EnvSeed   = "IBCTL_SEED"       // repeats one run of random tests, which print theirs
+	EnvSoak   = "IBCTL_SOAK"       // has tests that go on and on do so
 	envGuest  = "IBCTL_LAB_GUEST"  // set inside a VM: the kernel series
 )
 
@@ -33,6 +35,11 @@ func (c Config) environment(k depot.Kernel) []string {
 		"LANG=C.UTF-8",
 		"TERM=" + os.Getenv("TERM"),
 		envGuest + "=" + string(k.Series),
+	}
+	for _, name := range []string{EnvSeed, EnvSoak} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
 	}
 	return append(env, c.Env...)
 }

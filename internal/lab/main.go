@@ -117,6 +117,10 @@ func (s Suite) prepare(ctx context.Context) (conf Config, cleanup func(), err er
 		return conf, func() {}, err
 	}
 	cleanup = func() { os.RemoveAll(bin) }
+	// Tests run programs as other users, too, and MkdirTemp's directory is its owner's alone.
+	if err := os.Chmod(bin, 0o755); err != nil {
+		return conf, cleanup, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Programs)) {
 		if err := goBuild(ctx, filepath.Join(bin, name), s.Programs[name]); err != nil {
 			return conf, cleanup, err

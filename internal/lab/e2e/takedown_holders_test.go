@@ -151,7 +151,7 @@ func TestHolderInFlight(t *testing.T) {
 func TestHoldersWithoutRoot(t *testing.T) {
 	oneHCA().Up(t)
 	bw, _ := users(t)
-	cmd := exec.Command(publicIbctl(t), "dev", "holders", "rxe0", "-o", "json")
+	cmd := exec.Command("ibctl", "dev", "holders", "rxe0", "-o", "json")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	r := runCLI(t, cmd)
 	var doc struct {
