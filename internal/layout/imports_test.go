@@ -52,6 +52,9 @@ var rules = []rule{
 	{room: "internal/configfs", never: kernelRoomNever("configfs"), why: "one kernel interface each"},
 	{room: "internal/ucma", never: kernelRoomNever("ucma"), why: "one kernel interface each"},
 	{room: "internal/procfs", never: kernelRoomNever("procfs"), why: "one kernel interface each"},
+	{room: "internal/iproute", never: kernelRoomNever("iproute"), why: "one kernel interface each"},
+	{room: "internal/sourcegid", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin, urfave, netlink},
+		why: "it is a rule of the kernel's, whichever client wants it"},
 	{room: "internal/holders", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
 		why: "it reads the kernel and judges, whoever asks"},
 	{room: "internal/host", never: []string{module + "internal/output", module + "internal/supervisor", module + "cmd", module + "plugins", grpc, goPlugin, urfave},
@@ -76,7 +79,7 @@ var rules = []rule{
 // kernel rooms, and everything that stands on them.
 func kernelRoomNever(self string) []string {
 	never := []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin}
-	for _, room := range []string{"nldev", "sysfs", "uevent", "configfs", "ucma", "procfs"} {
+	for _, room := range []string{"nldev", "sysfs", "uevent", "configfs", "ucma", "procfs", "iproute"} {
 		if room != self {
 			never = append(never, module+"internal/"+room)
 		}

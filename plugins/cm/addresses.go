@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/iproute"
 )
 
 // address is an address of a device to listen on.
@@ -92,7 +93,7 @@ func ipoibEntries(p rdma.Port) ([]rdma.GIDEntry, error) {
 	var entries []rdma.GIDEntry
 	for _, a := range addrs {
 		if n, ok := a.(*net.IPNet); ok {
-			entries = append(entries, rdma.GIDEntry{Port: p.Number, GID: rdma.GIDFromAddr(addrFrom(n.IP)), Netdev: p.Netdev})
+			entries = append(entries, rdma.GIDEntry{Port: p.Number, GID: rdma.GIDFromAddr(iproute.AddrFrom(n.IP)), Netdev: p.Netdev})
 		}
 	}
 	return entries, nil

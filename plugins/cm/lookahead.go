@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/iproute"
 	"github.com/ibctl/ibctl/internal/nldev"
 )
 
@@ -20,12 +21,12 @@ func (c *Client) lookAhead(ctx context.Context, q question) error {
 	if err != nil || len(strangers) == 0 {
 		return err
 	}
-	route, err := lookupRoute(q.source.Addr(), q.destination.Addr())
-	if err != nil || !route.source.IsValid() {
+	route, err := iproute.Lookup(q.source.Addr(), q.destination.Addr())
+	if err != nil || !route.Source.IsValid() {
 		return nil // the kernel will say so, and bind to nothing
 	}
 	for _, device := range strangers {
-		if c.serves(ctx, device, rdma.GIDFromAddr(route.source), route.netdev) {
+		if c.serves(ctx, device, rdma.GIDFromAddr(route.Source), route.Netdev) {
 			return notAttachedError(device.Name)
 		}
 	}

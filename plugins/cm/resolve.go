@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/iproute"
 	"github.com/ibctl/ibctl/internal/ucma"
 	"github.com/ibctl/ibctl/plugins/cm/cmv1"
 )
@@ -115,18 +116,18 @@ func describePath(out *cmv1.Resolution, path ucma.Path, link rdma.LinkLayer) {
 // source GID must belong to. To an address of this host the route leads over lo,
 // but the GID belongs to the netdev that has the address.
 func (c *Client) describeIP(out *cmv1.Resolution, q question, route ucma.Route) (netdev string) {
-	found, err := lookupRoute(q.source.Addr(), q.destination.Addr())
+	found, err := iproute.Lookup(q.source.Addr(), q.destination.Addr())
 	if err != nil {
 		out.Warnings = append(out.Warnings, cmv1.NewWarning(rdma.Warning{Object: q.destination.Addr().String(), Op: "look up route", Err: err}))
 		return ""
 	}
-	out.Route, out.Rule = found.route, found.rule
-	if found.gateway.IsValid() {
-		out.Gateway = cmv1.NewAddress(netip.AddrPortFrom(found.gateway, 0))
+	out.Route, out.Rule = found.Match, found.Rule
+	if found.Gateway.IsValid() {
+		out.Gateway = cmv1.NewAddress(netip.AddrPortFrom(found.Gateway, 0))
 	}
-	out.Netdev = found.netdev
-	if found.netdev == "lo" {
-		out.Netdev = netdevOf(route.Source.Addr())
+	out.Netdev = found.Netdev
+	if found.Netdev == "lo" {
+		out.Netdev = iproute.NetdevOf(route.Source.Addr())
 	}
 	return out.Netdev
 }

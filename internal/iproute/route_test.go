@@ -1,4 +1,4 @@
-package cm
+package iproute
 
 import (
 	"net"
@@ -81,12 +81,12 @@ func TestRouteText(t *testing.T) {
 }
 
 // Reading the routes of this machine changes nothing: its loopback is always there.
-func TestLookupRoute(t *testing.T) {
-	found, err := lookupRoute(netip.Addr{}, netip.MustParseAddr("127.0.0.1"))
+func TestLookup(t *testing.T) {
+	found, err := Lookup(netip.Addr{}, netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.netdev != "lo" || found.source != netip.MustParseAddr("127.0.0.1") || found.gateway.IsValid() {
+	if found.Netdev != "lo" || found.Source != netip.MustParseAddr("127.0.0.1") || found.Gateway.IsValid() {
 		t.Errorf("%+v", found)
 	}
 }

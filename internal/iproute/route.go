@@ -1,4 +1,4 @@
-package cm
+package iproute
 
 import (
 	"fmt"
@@ -11,39 +11,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ipRoute is what the routing tables say of the way to an address.
-type ipRoute struct {
-	netdev      string
-	netdevIndex int
-	source      netip.Addr
-	gateway     netip.Addr // invalid: the destination is a neighbour
-	// route and rule are in the words of ip-route(8) and ip-rule(8): the entry
+// Route is what the routing tables say of the way to an address.
+type Route struct {
+	Netdev      string
+	NetdevIndex int
+	Source      netip.Addr
+	Gateway     netip.Addr // invalid: the destination is a neighbour
+	// Match and Rule are in the words of ip-route(8) and ip-rule(8): the entry
 	// that matched, and the rule that led to its table.
-	route, rule string
+	Match, Rule string
 }
 
-// lookupRoute asks the routing tables of the calling thread's network namespace.
-// The source may be invalid: then the kernel chooses one.
-func lookupRoute(source, destination netip.Addr) (ipRoute, error) {
+// Lookup asks the routing tables of the calling thread's network namespace
+// (RTM_GETROUTE). The source may be invalid: then the kernel chooses one. A
+// link-local destination has its interface's index as its zone.
+func Lookup(source, destination netip.Addr) (Route, error) {
 	options := &netlink.RouteGetOptions{OifIndex: zoneIndex(destination)}
 	if source.IsValid() && !source.IsUnspecified() {
 		options.SrcAddr = source.AsSlice()
 	}
 	routes, err := netlink.RouteGetWithOptions(destination.AsSlice(), options)
 	if err != nil {
-		return ipRoute{}, fmt.Errorf("look up the route to %v: %w", destination, err)
+		return Route{}, fmt.Errorf("look up the route to %v: %w", destination, err)
 	}
 	if len(routes) == 0 {
-		return ipRoute{}, fmt.Errorf("look up the route to %v: %w", destination, unix.ENETUNREACH)
+		return Route{}, fmt.Errorf("look up the route to %v: %w", destination, unix.ENETUNREACH)
 	}
-	found := ipRoute{
-		netdevIndex: routes[0].LinkIndex,
-		netdev:      linkName(routes[0].LinkIndex),
-		source:      addrFrom(routes[0].Src),
-		gateway:     addrFrom(routes[0].Gw),
+	found := Route{
+		NetdevIndex: routes[0].LinkIndex,
+		Netdev:      linkName(routes[0].LinkIndex),
+		Source:      AddrFrom(routes[0].Src),
+		Gateway:     AddrFrom(routes[0].Gw),
 	}
 	if options.SrcAddr != nil {
-		found.source = source.WithZone("")
+		found.Source = source.WithZone("")
 	}
 	found.explain(options, destination)
 	return found, nil
@@ -51,7 +52,7 @@ func lookupRoute(source, destination netip.Addr) (ipRoute, error) {
 
 // explain finds out which entry matched and which rule led to it. A kernel that
 // does not tell (before 4.13 for IPv4, 4.17 for IPv6) leaves both unsaid.
-func (r *ipRoute) explain(options *netlink.RouteGetOptions, destination netip.Addr) {
+func (r *Route) explain(options *netlink.RouteGetOptions, destination netip.Addr) {
 	match := *options
 	match.FIBMatch = true
 	entries, err := netlink.RouteGetWithOptions(destination.AsSlice(), &match)
@@ -60,13 +61,13 @@ func (r *ipRoute) explain(options *netlink.RouteGetOptions, destination netip.Ad
 	}
 	entry := entries[0]
 	entry.Table = tableOf(entry)
-	r.route = routeText(entry, r.netdev)
+	r.Match = routeText(entry, r.Netdev)
 	rules, err := netlink.RuleList(family(destination))
 	if err != nil {
 		return
 	}
-	if rule, ok := decidingRule(rules, addrFrom(options.SrcAddr), destination, entry.Table); ok {
-		r.rule = ruleText(rule)
+	if rule, ok := decidingRule(rules, AddrFrom(options.SrcAddr), destination, entry.Table); ok {
+		r.Rule = ruleText(rule)
 	}
 }
 
@@ -87,7 +88,8 @@ func family(ip netip.Addr) int {
 	return unix.AF_INET6
 }
 
-func addrFrom(ip net.IP) netip.Addr {
+// AddrFrom returns ip as a netip.Addr, IPv4 unmapped; the zero Addr for none.
+func AddrFrom(ip net.IP) netip.Addr {
 	a, _ := netip.AddrFromSlice(ip)
 	return a.Unmap()
 }
@@ -155,7 +157,7 @@ func routeText(r netlink.Route, netdev string) string {
 		words = append(words, name)
 	}
 	words = append(words, prefixText(r.Dst, "default"))
-	if gw := addrFrom(r.Gw); gw.IsValid() {
+	if gw := AddrFrom(r.Gw); gw.IsValid() {
 		words = append(words, "via", gw.String())
 	}
 	if netdev != "" {
@@ -195,8 +197,8 @@ func tableText(table int) string {
 	return strconv.Itoa(table)
 }
 
-// netdevOf returns the netdev of this namespace that has the address, or "".
-func netdevOf(ip netip.Addr) string {
+// NetdevOf returns the first netdev of this namespace that has the address, or "".
+func NetdevOf(ip netip.Addr) string {
 	links, err := net.Interfaces()
 	if err != nil {
 		return ""
@@ -207,7 +209,7 @@ func netdevOf(ip netip.Addr) string {
 			continue
 		}
 		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok && addrFrom(n.IP) == ip.WithZone("").Unmap() {
+			if n, ok := a.(*net.IPNet); ok && AddrFrom(n.IP) == ip.WithZone("").Unmap() {
 				return link.Name
 			}
 		}
