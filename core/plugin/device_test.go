@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -162,6 +163,35 @@ func TestAllIsInOrder(t *testing.T) {
 			_ = c.remove()
 			_ = c.end()
 		}
+	})
+}
+
+// TestEach passes over a device that leaves while it is looked at, and looks at
+// the others.
+func TestEach(t *testing.T) {
+	bubble(t, &funcClient{}, func(b *bed) {
+		first, second := b.talk(1, 1), b.talk(2, 2)
+		_, _ = first.add(), second.add()
+		var seen []uint32
+		err := b.server.devices.Each(b.Context(), func(ctx context.Context, dev *Device) error {
+			seen = append(seen, dev.ID().Index)
+			if len(seen) > 1 {
+				return nil
+			}
+			first.ask(removeRequest())
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if err != nil || !slices.Equal(seen, []uint32{1, 2}) {
+			t.Errorf("looked at %v, %v", seen, err)
+		}
+		_ = first.removed()
+		err = b.server.devices.Each(b.Context(), func(context.Context, *Device) error { return syscall.EIO })
+		if !errors.Is(pluginv1.FromStatus(err), syscall.EIO) {
+			t.Errorf("a failing answer: %v", err)
+		}
+		_ = second.remove()
+		_, _ = first.end(), second.end()
 	})
 }
 

@@ -70,6 +70,20 @@ func (t *Devices) Use(ctx context.Context, id *pluginv1.DeviceID, f func(ctx con
 	return pluginv1.ToStatus(err)
 }
 
+// Each runs f for one attached device after the other, by index, for a question
+// about them all. It keeps each while f looks at it, as [Devices.Use] does, and
+// none of the others. A device that leaves meanwhile is passed over, whatever f
+// said of it; any other error ends Each and is returned.
+func (t *Devices) Each(ctx context.Context, f func(ctx context.Context, dev *Device) error) error {
+	for _, dev := range t.All() {
+		err := t.Use(ctx, dev.ref, f)
+		if err != nil && status.Code(err) != codes.FailedPrecondition {
+			return err
+		}
+	}
+	return nil
+}
+
 // acquire enters the questions gate of an attached device.
 func (t *Devices) acquire(id *pluginv1.DeviceID) (*Device, error) {
 	t.mu.Lock()

@@ -87,7 +87,7 @@ func readAll(ctx context.Context, dev *plugin.Device, ports []uint32, empty bool
 
 func read(ctx context.Context, dev *plugin.Device, port uint32, empty bool) reading {
 	r := reading{device: dev.Info().Name, port: port}
-	r.table, r.warnings, r.err = dev.Data().(*sysfs.Device).GIDs(ctx, r.device, port, empty)
+	r.table, r.warnings, r.err = dataOf(dev).dir.GIDs(ctx, r.device, port, empty)
 	return r
 }
 

@@ -67,12 +67,21 @@ func (c *Client) Add(_ context.Context, dev *plugin.Device) (any, error) {
 	if err != nil {
 		return nil, notFound(err)
 	}
-	return dir, nil
+	return &device{dir: dir}, nil
 }
+
+// device is what the client keeps of a device that it is attached to. It is the
+// [plugin.Device.Data] of it.
+type device struct {
+	dir *sysfs.Device
+}
+
+// dataOf returns what Add kept of a device.
+func dataOf(dev *plugin.Device) *device { return dev.Data().(*device) }
 
 // Remove implements [plugin.Client]. No question about the device runs any more.
 func (c *Client) Remove(_ context.Context, dev *plugin.Device) error {
-	return dev.Data().(*sysfs.Device).Close()
+	return dataOf(dev).dir.Close()
 }
 
 // RegisterServices implements [plugin.ServiceProvider].
