@@ -3,6 +3,7 @@
 #   make          bin/ibctl, static: one file is all there is to install
 #   make demo     ibctl on this host's HCAs, or in a lab VM where there are none
 #   make test     everything: formatting, vet, unit tests with -race, and the lab's tests on all kernels
+#   make soak     the long forms: tests that look at IBCTL_SOAK, each fuzz target for FUZZTIME (30s), the lab's tests
 #   make lab      a shell in a VM with soft HCAs; KERNEL=6.12 chooses the kernel
 #   make install  bin/ibctl, manual pages, completions and systemd units below PREFIX (/usr/local), for packagers below DESTDIR
 #   make deps     install the Debian packages that tests and lab need; the others do that by themselves
@@ -30,7 +31,7 @@ LAB := bin/lab
 # The packages that boot VMs run by themselves, and not beside others on the same cores.
 PLAIN_PACKAGES = $(GO) list ./... | grep -v -E '/internal/lab(/e2e)?$$'
 
-.PHONY: all install deps check unit lab-tests test demo lab clean FORCE
+.PHONY: all install deps check unit lab-tests test soak soak-unit fuzz soak-lab demo lab clean FORCE
 .NOTPARALLEL:
 
 all: bin/ibctl
@@ -74,6 +75,33 @@ test: check unit lab-tests
 	else \
 		echo "make test: passed, with the lab's tests on kernel series $${IBCTL_LAB_KERNEL:-6.1, 6.12 and 7.x}"; \
 	fi
+
+# Who adds a long form has it look at IBCTL_SOAK (package internal/soak), and it is part of this. The whole output is kept in bin/;
+# seeds, results and failures are shown. IBCTL_SOAK=10m is for how long those go on that have no end of their own.
+IBCTL_SOAK ?= 1
+FUZZTIME ?= 30s
+SHOWN = grep -E --line-buffered '^(ok|FAIL|panic|fatal)|--- FAIL|[.]go:[0-9]+: .*(IBCTL_SEED=|rounds|cycles)'
+
+soak: soak-unit fuzz soak-lab
+	@echo "make soak: passed$$([ "$$IBCTL_LAB" = off ] && echo ' WITHOUT the lab (IBCTL_LAB=off)')"
+
+soak-unit: deps
+	@mkdir -p bin
+	set -o pipefail; IBCTL_SOAK=$(IBCTL_SOAK) $(GO) test -race -v -count=1 -timeout 3h $$($(PLAIN_PACKAGES)) 2>&1 | tee bin/soak-unit.log | $(SHOWN)
+
+# go test fuzzes one target at a time.
+fuzz:
+	@mkdir -p bin
+	@$(GO) test -list '^Fuzz' $$($(PLAIN_PACKAGES)) | \
+		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' >bin/fuzz-targets
+	@while read -r package name; do \
+		echo "fuzz $$name $$package"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package >bin/fuzz.log 2>&1 </dev/null || { cat bin/fuzz.log; exit 1; }; \
+	done <bin/fuzz-targets
+
+soak-lab: deps
+	@mkdir -p bin
+	set -o pipefail; IBCTL_SOAK=$(IBCTL_SOAK) CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 6h ./internal/lab/e2e 2>&1 | tee bin/soak-lab.log | $(SHOWN)
 
 DEMO := for c in "ibctl dev list" "ibctl gid show"; do echo; echo "$$ $$c"; $$c; done
 

@@ -3,20 +3,20 @@ package core
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ibctl/ibctl/internal/soak"
 )
 
 // The random tests let many callers do what they please with a few names, and
 // hold what was recorded against the rules.
 //
 // IBCTL_SEED=N repeats one run. IBCTL_SOAK=10m goes on with new seeds for that
-// long.
+// long; see package soak.
 
 // TestRandomScheduled runs in a bubble in which every attempt to take a lock is
 // a random delay, so that the seed decides who comes first, down to the single
@@ -57,19 +57,12 @@ var soakOptions = Options{EventLog: 1 << 17, Parallel: 3}
 
 // forSeeds runs a test for some seeds, or for as long as the environment says.
 func forSeeds(t *testing.T, n int, test func(*testing.T, uint64)) {
-	if text := os.Getenv("IBCTL_SEED"); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		must(t, err)
+	if seed, ok := soak.Repeated(t); ok {
 		test(t, seed)
 		return
 	}
-	var soak time.Duration
-	if text := os.Getenv("IBCTL_SOAK"); text != "" {
-		var err error
-		soak, err = time.ParseDuration(text)
-		must(t, err)
-	}
-	for begin := time.Now(); n > 0 || time.Since(begin) < soak; n-- {
+	long := soak.Time(t)
+	for begin := time.Now(); n > 0 || time.Since(begin) < long; n-- {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprintf("IBCTL_SEED=%d", seed), func(t *testing.T) { test(t, seed) })
 		if t.Failed() {

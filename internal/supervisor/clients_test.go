@@ -119,6 +119,15 @@ var testClients = map[string]func() plugin.Client{
 	"parent-setsid": func() plugin.Client { return &testClient{name: "parent-setsid", add: bear(true, false)} },
 	"parent-stdout": func() plugin.Client { return &testClient{name: "parent-stdout", add: bear(false, true)} },
 
+	// The busy ones take a while, and work all the time; two have children.
+	"busy": func() plugin.Client { return &testClient{name: "busy", add: busyAdd, remove: busyRemove} },
+	"busy-parent": func() plugin.Client {
+		return &testClient{name: "busy-parent", add: both(bear(false, false), busyAdd), remove: busyRemove}
+	},
+	"busy-parent-setsid": func() plugin.Client {
+		return &testClient{name: "busy-parent-setsid", add: both(bear(true, false), busyAdd), remove: busyRemove}
+	},
+
 	// flusher is the scenario of 2015: Remove waits for a worker that enumerates.
 	"flusher": func() plugin.Client { return &testClient{name: "flusher", add: flusherAdd, remove: flusherRemove} },
 
@@ -189,6 +198,35 @@ func bear(setsid, stdout bool) func(context.Context, *plugin.Device) (any, error
 		}
 		return nil, cmd.Start()
 	}
+}
+
+// both is one Add after another.
+func both(first, second func(context.Context, *plugin.Device) (any, error)) func(context.Context, *plugin.Device) (any, error) {
+	return func(ctx context.Context, dev *plugin.Device) (any, error) {
+		if _, err := first(ctx, dev); err != nil {
+			return nil, err
+		}
+		return second(ctx, dev)
+	}
+}
+
+// busyAdd asks ibctl something now and goes on doing so until Remove.
+func busyAdd(ctx context.Context, dev *plugin.Device) (any, error) {
+	err := dev.Go(func(ctx context.Context) {
+		for ctx.Err() == nil {
+			_ = busyRemove(ctx, dev)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return nil, busyRemove(ctx, dev)
+}
+
+func busyRemove(ctx context.Context, dev *plugin.Device) error {
+	_, err := dev.Host().Devices(ctx)
+	time.Sleep(2 * time.Millisecond)
+	return err
 }
 
 type worker struct {
