@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vishvananda/netlink/nl"
+
 	"github.com/ibctl/ibctl/core/rdma"
 )
 
 // Owner is who made a resource. It need not be who holds it today: a child may
 // have inherited the descriptor.
 type Owner struct {
-	// PID is that of the process, in the PID namespace of the *task that asks*.
+	// PID is that of the thread, in the PID namespace of the *task that asks*.
 	// Unknown for the kernel's own resources and for those of a process outside
 	// that namespace.
 	PID rdma.Opt[uint32]
@@ -29,12 +31,39 @@ func (o *Owner) set(a attr) error {
 	return nil
 }
 
-// resources dumps the resources of one kind that a device has, entry by entry.
-func (c *Conn) resources(ctx context.Context, op, table uint16, index uint32, reset func(), each func(entry []byte) error) error {
-	r := request{op: op, dump: true, object: object(index), attrs: byIndex(index)}
-	return noDevice(c.ask(ctx, r, reset, func(payload []byte) error {
-		return eachEntry(payload, table, each)
-	}))
+// ResourceOption changes what a list of resources has.
+type ResourceOption func(*request)
+
+// DriverObjects adds the objects that a driver makes for its own use
+// (RDMA_NLDEV_ATTR_DRIVER_DETAILS, Linux 6.11). Older kernels do without, and say
+// nothing.
+func DriverObjects(r *request) {
+	r.attrs = append(r.attrs, nl.NewRtAttr(attrDriverDetails, nl.Uint8Attr(1)))
+}
+
+// table says how a kind of resource is asked for.
+type table struct{ op, attr uint16 }
+
+// list dumps the resources of one kind that a device has. What could be decoded
+// is returned beside an error about what could not.
+func list[T any](ctx context.Context, c *Conn, t table, index uint32, opts []ResourceOption, decode func(entry []byte) (T, error)) ([]T, error) {
+	r := request{op: t.op, dump: true, object: object(index), attrs: byIndex(index)}
+	for _, o := range opts {
+		o(&r)
+	}
+	var all []T
+	err := c.ask(ctx, r,
+		func() { all = nil },
+		func(payload []byte) error {
+			return eachEntry(payload, t.attr, func(entry []byte) error {
+				v, err := decode(entry)
+				if err == nil {
+					all = append(all, v)
+				}
+				return err
+			})
+		})
+	return all, noDevice(err)
 }
 
 // eachEntry calls f with the attributes of every entry in the table of an
@@ -55,4 +84,20 @@ func eachEntry(payload []byte, table uint16, f func(entry []byte) error) error {
 		})
 	})
 	return errors.Join(err, bad)
+}
+
+// setter is a resource that takes its attributes one by one.
+type setter[T any] interface {
+	*T
+	set(attr) error
+}
+
+// decode reads an entry that may lack any of its attributes.
+func decode[T any, P setter[T]](entry []byte) (T, error) {
+	var v T
+	if err := eachAttr(entry, P(&v).set); err != nil {
+		var none T
+		return none, err
+	}
+	return v, nil
 }

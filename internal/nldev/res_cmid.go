@@ -21,31 +21,14 @@ type CMID struct {
 	// Source and Destination are zero where there is none yet.
 	Source, Destination Endpoint
 	Owner               Owner
+	Driver              Driver
 }
 
 // CMIDs lists the ids that are bound to a device. It needs no privilege. Ids that
 // are bound to none, such as a listener on any address, are in no list; but the
 // kernel makes an id on each device for such a listener, and those are.
-func (c *Conn) CMIDs(ctx context.Context, index uint32) ([]CMID, error) {
-	var all []CMID
-	err := c.resources(ctx, cmdResCMIDGet, attrResCMID, index,
-		func() { all = nil },
-		func(entry []byte) error {
-			id, err := decodeCMID(entry)
-			if err == nil {
-				all = append(all, id)
-			}
-			return err
-		})
-	return all, err
-}
-
-func decodeCMID(entry []byte) (CMID, error) {
-	var id CMID
-	if err := eachAttr(entry, id.set); err != nil {
-		return CMID{}, err
-	}
-	return id, nil
+func (c *Conn) CMIDs(ctx context.Context, index uint32, opts ...ResourceOption) ([]CMID, error) {
+	return list(ctx, c, table{cmdResCMIDGet, attrResCMID}, index, opts, decode[CMID])
 }
 
 func (id *CMID) set(a attr) error {
@@ -66,6 +49,8 @@ func (id *CMID) set(a attr) error {
 		return intoEndpoint(&id.Destination, a)
 	case attrResCMIDN:
 		return into(&id.IDN, a, attr.u32)
+	case attrDriver:
+		return id.Driver.set(a)
 	}
 	return id.Owner.set(a)
 }

@@ -51,16 +51,9 @@ type Object struct {
 // kernel does not list that kind, it returns an [UnsupportedError].
 func (c *Conn) Objects(ctx context.Context, kind ObjectKind, index uint32) ([]Object, error) {
 	how := objectDumps[kind]
-	var all []Object
-	err := c.resources(ctx, how.op, how.table, index,
-		func() { all = nil },
-		func(entry []byte) error {
-			o, err := decodeObject(entry, how.number)
-			if err == nil {
-				all = append(all, o)
-			}
-			return err
-		})
+	all, err := list(ctx, c, table{how.op, how.table}, index, nil, func(entry []byte) (Object, error) {
+		return decodeObject(entry, how.number)
+	})
 	if how.since != "" && errors.Is(err, unix.EINVAL) && c.exists(ctx, index) {
 		err = &UnsupportedError{Feature: "the list of objects " + string(kind), Since: how.since, Cause: unix.EINVAL}
 	}

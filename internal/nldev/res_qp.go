@@ -16,25 +16,20 @@ type QP struct {
 	// RQPN and the packet sequence numbers are those of connected QPs.
 	RQPN         rdma.Opt[uint32]
 	RQPSN, SQPSN rdma.Opt[uint32]
-	Type         rdma.Opt[QPType]
-	State        rdma.Opt[QPState]
-	PDN          rdma.Opt[uint32]
-	Owner        Owner
+	// PathMig is the state of automatic path migration.
+	PathMig rdma.Opt[PathMigState]
+	Type    rdma.Opt[QPType]
+	// Subtype is the driver's name for a QP of type DRIVER (Linux 6.11).
+	Subtype string
+	State   rdma.Opt[QPState]
+	PDN     rdma.Opt[uint32]
+	Owner   Owner
+	Driver  Driver
 }
 
 // QPs lists the queue pairs of a device. It needs no privilege.
-func (c *Conn) QPs(ctx context.Context, index uint32) ([]QP, error) {
-	var all []QP
-	err := c.resources(ctx, cmdResQPGet, attrResQP, index,
-		func() { all = nil },
-		func(entry []byte) error {
-			qp, err := decodeQP(entry)
-			if err == nil {
-				all = append(all, qp)
-			}
-			return err
-		})
-	return all, err
+func (c *Conn) QPs(ctx context.Context, index uint32, opts ...ResourceOption) ([]QP, error) {
+	return list(ctx, c, table{cmdResQPGet, attrResQP}, index, opts, decodeQP)
 }
 
 func decodeQP(entry []byte) (QP, error) {
@@ -68,12 +63,18 @@ func (q *qpMessage) set(a attr) error {
 		return into(&q.RQPSN, a, attr.u32)
 	case attrResSQPSN:
 		return into(&q.SQPSN, a, attr.u32)
+	case attrResPathMig:
+		return into(&q.PathMig, a, attr.pathMig)
+	case attrResSubtype:
+		return intoText(&q.Subtype, a)
 	case attrResType:
 		return into(&q.Type, a, attr.qpType)
 	case attrResState:
 		return into(&q.State, a, attr.qpState)
 	case attrResPDN:
 		return into(&q.PDN, a, attr.u32)
+	case attrDriver:
+		return q.Driver.set(a)
 	}
 	return q.Owner.set(a)
 }
@@ -99,12 +100,25 @@ var qpStateNames = map[QPState]string{
 // String returns the name iproute2 uses, for instance "RTS".
 func (s QPState) String() string { return nameOr(qpStateNames, s) }
 
+// PathMigState is enum ib_mig_state (include/rdma/ib_verbs.h; IBTA 17.2.8).
+type PathMigState uint8
+
+var pathMigNames = map[PathMigState]string{0: "MIGRATED", 1: "REARM", 2: "ARMED"}
+
+// String returns the name iproute2 uses, for instance "MIGRATED".
+func (s PathMigState) String() string { return nameOr(pathMigNames, s) }
+
 // nameOr returns the name of v; a value from a newer kernel shows as its number.
 func nameOr[T ~uint8](names map[T]string, v T) string {
 	if name, ok := names[v]; ok {
 		return name
 	}
 	return fmt.Sprintf("UNKNOWN(%d)", uint8(v))
+}
+
+func (a attr) pathMig() (PathMigState, error) {
+	v, err := a.u8()
+	return PathMigState(v), err
 }
 
 func (a attr) qpType() (QPType, error)   { v, err := a.u8(); return QPType(v), err }

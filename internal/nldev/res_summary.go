@@ -7,16 +7,26 @@ import (
 	"github.com/ibctl/ibctl/core/rdma"
 )
 
-// ResourceCounts says how many objects of each kind a device has. The keys are
-// the kernel's: "pd", "cq", "qp", "cm_id", "mr", "ctx", "srq" and what later
-// kernels count besides.
-type ResourceCounts map[string]uint64
+// ResourceCount says how many objects of one kind a device has.
+type ResourceCount struct {
+	// Kind is the kernel's name: "pd", "cq", "qp", "cm_id", "mr", "ctx", "srq" and
+	// what later kernels count besides.
+	Kind  string
+	Count uint64
+	// Max is how many the device can have (Linux 7.3); not every kind has a limit.
+	Max rdma.Opt[uint64]
+}
 
-// Resources counts the objects of a device (RES_GET), the kernel's own and those
-// of processes outside this PID namespace included. It needs no privilege.
-func (c *Conn) Resources(ctx context.Context, index uint32) (ResourceCounts, error) {
-	var counts ResourceCounts
-	err := c.ask(ctx, request{op: cmdResGet, object: object(index), attrs: byIndex(index)},
+// Resources counts the objects of a device (RES_GET) in the kernel's order, the
+// kernel's own and those of processes outside this PID namespace included. It
+// needs no privilege.
+func (c *Conn) Resources(ctx context.Context, index uint32, opts ...ResourceOption) ([]ResourceCount, error) {
+	r := request{op: cmdResGet, object: object(index), attrs: byIndex(index)}
+	for _, o := range opts {
+		o(&r)
+	}
+	var counts []ResourceCount
+	err := c.ask(ctx, r,
 		func() { counts = nil },
 		func(payload []byte) (err error) {
 			counts, err = decodeSummary(payload)
@@ -25,12 +35,12 @@ func (c *Conn) Resources(ctx context.Context, index uint32) (ResourceCounts, err
 	return counts, noDevice(err)
 }
 
-func decodeSummary(payload []byte) (ResourceCounts, error) {
-	counts := ResourceCounts{}
+func decodeSummary(payload []byte) ([]ResourceCount, error) {
+	var counts []ResourceCount
 	err := eachEntry(payload, attrResSummary, func(entry []byte) error {
-		name, n, err := decodeCount(entry)
+		n, err := decodeCount(entry)
 		if err == nil {
-			counts[name] = n
+			counts = append(counts, n)
 		}
 		return err
 	})
@@ -40,20 +50,23 @@ func decodeSummary(payload []byte) (ResourceCounts, error) {
 	return counts, nil
 }
 
-func decodeCount(entry []byte) (name string, n uint64, err error) {
+func decodeCount(entry []byte) (n ResourceCount, err error) {
 	var count rdma.Opt[uint64]
 	err = eachAttr(entry, func(a attr) error {
 		switch a.typ {
 		case attrResSummaryName:
-			return intoText(&name, a)
+			return intoText(&n.Kind, a)
 		case attrResSummaryCurr:
 			return into(&count, a, attr.u64)
+		case attrResSummaryMax:
+			return into(&n.Max, a, attr.u64)
 		}
 		return nil
 	})
-	n, ok := count.Get()
-	if err == nil && (!ok || name == "") {
+	var ok bool
+	n.Count, ok = count.Get()
+	if err == nil && (!ok || n.Kind == "") {
 		err = fmt.Errorf("%w: count without name or number", ErrMalformed)
 	}
-	return name, n, err
+	return n, err
 }

@@ -46,7 +46,7 @@ func recordedRes(t testing.TB, kernel, op string) [][]byte {
 func decodeCMIDs(payload []byte) ([]CMID, error) {
 	var all []CMID
 	err := eachEntry(payload, attrResCMID, func(entry []byte) error {
-		id, err := decodeCMID(entry)
+		id, err := decode[CMID](entry)
 		if err == nil {
 			all = append(all, id)
 		}
