@@ -55,6 +55,9 @@ var rules = []rule{
 	{room: "internal/iproute", never: kernelRoomNever("iproute"), why: "one kernel interface each"},
 	{room: "internal/sourcegid", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin, urfave, netlink},
 		why: "it is a rule of the kernel's, whichever client wants it"},
+	{room: "internal/netstate", except: []string{"internal/netstate/live"}, never: append([]string{module + "internal", module + "plugins", module + "core/plugin", grpc, goPlugin, netlink}, ioPackages...),
+		why: "values do no I/O"},
+	{room: "internal/netstate/live", never: kernelRoomNever("netstate/live"), why: "one kernel interface each"},
 	{room: "internal/holders", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
 		why: "it reads the kernel and judges, whoever asks"},
 	{room: "internal/host", never: []string{module + "internal/output", module + "internal/supervisor", module + "cmd", module + "plugins", grpc, goPlugin, urfave},
@@ -71,7 +74,7 @@ var rules = []rule{
 		why: "it passes questions on and does not know what a GID is"},
 	{room: "internal/output", never: []string{module + "internal", module + "plugins", module + "cmd", grpc, goPlugin, netlink, "syscall", "golang.org/x/sys"},
 		why: "it formats what it is given"},
-	{room: "cmd/ibctl", never: []string{netlink, module + "internal/nldev", module + "internal/sysfs", module + "internal/uevent", module + "internal/configfs", module + "internal/ucma", module + "internal/procfs"},
+	{room: "cmd/ibctl", never: []string{netlink, module + "internal/nldev", module + "internal/sysfs", module + "internal/uevent", module + "internal/configfs", module + "internal/ucma", module + "internal/procfs", module + "internal/netstate/live"},
 		why: "verbs ask the rooms that read the kernel, and do not read it"},
 }
 
@@ -79,7 +82,7 @@ var rules = []rule{
 // kernel rooms, and everything that stands on them.
 func kernelRoomNever(self string) []string {
 	never := []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin}
-	for _, room := range []string{"nldev", "sysfs", "uevent", "configfs", "ucma", "procfs", "iproute"} {
+	for _, room := range []string{"nldev", "sysfs", "uevent", "configfs", "ucma", "procfs", "iproute", "netstate/live"} {
 		if room != self {
 			never = append(never, module+"internal/"+room)
 		}
