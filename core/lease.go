@@ -58,3 +58,15 @@ func (l *Lease) Release() {
 	l.device.users.leave()
 	l.device.service.released(l.device.users.inside)
 }
+
+// LeaseHolders returns the names of those who lease a device, sorted; none of one
+// that is gone.
+func (r *Registry) LeaseHolders(id ID) []string {
+	r.devicesMu.Lock()
+	defer r.devicesMu.Unlock()
+	d, err := r.devices.find(id)
+	if err != nil {
+		return nil
+	}
+	return d.leaseholders()
+}

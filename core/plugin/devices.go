@@ -119,7 +119,7 @@ func (t *Devices) begin(id *pluginv1.DeviceID, make func() *Device) (*Device, er
 	}
 	old, known := t.byID[id.ID()]
 	switch {
-	case !known && t.isPast(id.ID()):
+	case !known && t.isOvertaken(id.ID()):
 		return nil, pastError(id.ID())
 	case known && old.leaving:
 		return nil, leavingError(id.ID())
@@ -197,7 +197,13 @@ func (t *Devices) checkEpoch(id *pluginv1.DeviceID) error {
 // isPast tells whether an id that is not in the table was there before, or has
 // been overtaken by one that was or is.
 func (t *Devices) isPast(id core.ID) bool {
-	if t.past.has(id) {
+	return t.past.has(id) || t.isOvertaken(id)
+}
+
+// isOvertaken tells whether the index of id has passed on to a later device. One
+// that was just removed may come again: it was drained, and is back in service.
+func (t *Devices) isOvertaken(id core.ID) bool {
+	if t.past.overtook(id) {
 		return true
 	}
 	for other := range t.byID {

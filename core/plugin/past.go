@@ -1,6 +1,10 @@
 package plugin
 
-import "github.com/ibctl/ibctl/core"
+import (
+	"slices"
+
+	"github.com/ibctl/ibctl/core"
+)
 
 // remembered bounds past: requests about a device arrive in order, so a stale
 // one is never this far behind.
@@ -14,12 +18,12 @@ type past struct {
 
 // has tells whether id was removed, or overtaken by one that was.
 func (p *past) has(id core.ID) bool {
-	for _, old := range p.ring {
-		if old == id || overtakes(old, id) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.ring, id) || p.overtook(id)
+}
+
+// overtook tells whether id was overtaken by one that was removed.
+func (p *past) overtook(id core.ID) bool {
+	return slices.ContainsFunc(p.ring, func(old core.ID) bool { return overtakes(old, id) })
 }
 
 func (p *past) bury(id core.ID) {

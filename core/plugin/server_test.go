@@ -99,8 +99,9 @@ func TestRemoveOfTheUnknown(t *testing.T) {
 	})
 }
 
-// TestStaleAdd: a generation does not come back, and a later one on its index
-// overtakes it. Devices without an index have nothing in common.
+// TestStaleAdd: a device that was removed may come back, as one that was drained
+// does, until a later generation on its index overtakes it. Devices without an
+// index have nothing in common.
 func TestStaleAdd(t *testing.T) {
 	tests := []struct {
 		what    string
@@ -109,13 +110,13 @@ func TestStaleAdd(t *testing.T) {
 		second  core.ID
 		want    codes.Code
 	}{
-		{"removed", core.ID{Index: 1, Generation: 5}, true, core.ID{Index: 1, Generation: 5}, codes.FailedPrecondition},
+		{"back in service", core.ID{Index: 1, Generation: 5}, true, core.ID{Index: 1, Generation: 5}, codes.OK},
 		{"overtaken by one that is there", core.ID{Index: 1, Generation: 5}, false, core.ID{Index: 1, Generation: 4}, codes.FailedPrecondition},
 		{"overtaken by one that is gone", core.ID{Index: 1, Generation: 5}, true, core.ID{Index: 1, Generation: 4}, codes.FailedPrecondition},
 		{"the next", core.ID{Index: 1, Generation: 5}, true, core.ID{Index: 1, Generation: 6}, codes.OK},
 		{"older, on another index", core.ID{Index: 1, Generation: 5}, true, core.ID{Index: 2, Generation: 4}, codes.OK},
 		{"older, without an index", core.ID{Index: core.NoIndex, Generation: 5}, true, core.ID{Index: core.NoIndex, Generation: 4}, codes.OK},
-		{"removed, without an index", core.ID{Index: core.NoIndex, Generation: 5}, true, core.ID{Index: core.NoIndex, Generation: 5}, codes.FailedPrecondition},
+		{"back in service, without an index", core.ID{Index: core.NoIndex, Generation: 5}, true, core.ID{Index: core.NoIndex, Generation: 5}, codes.OK},
 	}
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) {

@@ -77,8 +77,10 @@ type PluginClient interface {
 	// Whatever the order in which streams come, a device is known by its DeviceID
 	// alone:
 	//   - Add of a device that is attached is OK and has no effect.
-	//   - Add of a device that was removed, or that an index has since passed
-	//     on from, fails with FAILED_PRECONDITION.
+	//   - Add of a device whose index has since passed on to another fails with
+	//     FAILED_PRECONDITION.
+	//   - Add of a device that was removed begins anew: it had been taken out of
+	//     service, and is back.
 	//   - Remove of a device that is not attached, or was never heard of, is OK.
 	//
 	// When Removed is sent, no code of the plugin touches the device, nor ever
@@ -166,8 +168,10 @@ type PluginServer interface {
 	// Whatever the order in which streams come, a device is known by its DeviceID
 	// alone:
 	//   - Add of a device that is attached is OK and has no effect.
-	//   - Add of a device that was removed, or that an index has since passed
-	//     on from, fails with FAILED_PRECONDITION.
+	//   - Add of a device whose index has since passed on to another fails with
+	//     FAILED_PRECONDITION.
+	//   - Add of a device that was removed begins anew: it had been taken out of
+	//     service, and is back.
 	//   - Remove of a device that is not attached, or was never heard of, is OK.
 	//
 	// When Removed is sent, no code of the plugin touches the device, nor ever
