@@ -168,3 +168,13 @@ func (c *clients) conn(name string) (grpc.ClientConnInterface, error) {
 	}
 	return nil, notLoaded(name)
 }
+
+// pid returns that of a client's process; 0 where it has none.
+func (c *clients) pid(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.find(name); l != nil {
+		return l.pid
+	}
+	return 0
+}

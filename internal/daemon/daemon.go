@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,8 @@ type daemon struct {
 	// full and summary read the devices, in more and less detail.
 	full, summary *host.Host
 	complaints    *complaints
+	// listeners are goroutines that end with their calls.
+	listeners sync.WaitGroup
 }
 
 // Run is ibctl serve. It ends when ctx does, in order: what that takes is bounded
@@ -153,7 +156,7 @@ func (d *daemon) letGo(hasten context.Context) error {
 	defer cancel()
 	d.clients.close(hasten)
 	var errs []error
-	for _, dev := range d.registry.Devices() {
+	for _, dev := range slices.Concat(d.registry.Devices(), d.registry.Drained()) {
 		errs = append(errs, d.registry.UnregisterDevice(context.Background(), dev.ID))
 	}
 	return errors.Join(errs...)
@@ -164,6 +167,7 @@ func (d *daemon) sayFarewell(server *grpc.Server) {
 	timer := time.AfterFunc(farewell, server.Stop)
 	defer timer.Stop()
 	server.GracefulStop()
+	d.listeners.Wait()
 }
 
 // record copies the registry's events into the journal until stop is called,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
+	"github.com/ibctl/ibctl/internal/drained"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/supervisor"
 )
@@ -31,12 +32,16 @@ func coded(err error) error {
 		{core.ErrLeaving, codes.FailedPrecondition},
 		{core.ErrStale, codes.FailedPrecondition},
 		{core.ErrNotAttached, codes.FailedPrecondition},
+		{drained.ErrNoIndex, codes.Unavailable},
 	} {
 		if errors.Is(err, c.is) {
 			out := pluginv1.NewError(err)
 			out.Code = uint32(c.code)
 			return out.Err()
 		}
+	}
+	if errors.Is(err, core.ErrDraining) {
+		return refusef(codes.Unavailable, syscall.EBUSY, "%v", err)
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func (d *daemon) follow() (stop func(), synced <-chan struct{}) {
 }
 
 func (d *daemon) followHost(ctx context.Context, synced func()) {
-	err := d.full.Follow(ctx, d.registry, host.FollowOptions{Synced: synced, Report: d.complaints.hear})
+	err := d.full.Follow(ctx, keeper{d.registry, d}, host.FollowOptions{Synced: synced, Report: d.complaints.hear})
 	if !errors.Is(err, context.Canceled) {
 		d.complaints.hear(err)
 	}

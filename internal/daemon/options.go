@@ -8,6 +8,7 @@ import (
 
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/config"
+	"github.com/ibctl/ibctl/internal/drained"
 	"github.com/ibctl/ibctl/internal/supervisor"
 )
 
@@ -36,6 +37,10 @@ type Options struct {
 	// RunDir stands in for the constant of that name.
 	RunDir string
 
+	// Drained remembers which devices are drained; the one of this host if it is
+	// zero.
+	Drained drained.Store
+
 	// Log gets what happens; nil discards it.
 	Log *slog.Logger
 	// Notify tells the service manager; nil tells nobody. Watchdog is how often
@@ -47,6 +52,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Socket = cmp.Or(o.Socket, api.Socket)
 	o.RunDir = cmp.Or(o.RunDir, RunDir)
+	if o.Drained == (drained.Store{}) {
+		o.Drained = drained.Open(drained.Dir)
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -76,6 +84,11 @@ const (
 	sendLimit = 2 * time.Second
 	// readLimit bounds a question that has one answer.
 	readLimit = time.Minute
+	// arrivalLimit is how long a device that is to be drained may be unknown: it
+	// may have been made a moment ago.
+	arrivalLimit = 5 * time.Second
+	// waitNews is how often whoever drains is told who is waited for.
+	waitNews = time.Second
 	// parallelReads is how many questions read the kernel at the same time.
 	parallelReads = 4
 )

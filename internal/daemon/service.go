@@ -58,13 +58,14 @@ func (s *service) ListDevices(ctx context.Context, req *apiv1.ListDevicesRequest
 	if err != nil {
 		return nil, coded(err)
 	}
-	ids := idsByDevice(s.registry.Devices())
+	ids, drained := idsByDevice(s.registry.Devices()), idsByDevice(s.registry.Drained())
 	reply := &apiv1.ListDevicesResponse{Warnings: apiv1.NewWarnings(warnings)}
 	for _, dev := range devices {
 		listed := &apiv1.ListedDevice{Device: pluginv1.NewDevice(dev)}
 		if id, ok := ids[identify(dev)]; ok {
 			listed.Id = s.deviceID(id)
 		}
+		_, listed.Drained = drained[identify(dev)]
 		reply.Devices = append(reply.Devices, listed)
 	}
 	return reply, nil

@@ -258,9 +258,11 @@ func (x *ListDevicesResponse) GetWarnings() []*Warning {
 
 type ListedDevice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Absent: not registered, be it not yet or not any more.
-	Id            *pluginv1.DeviceID `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Device        *pluginv1.Device   `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	// Absent: not registered, be it not yet or not any more, or drained.
+	Id     *pluginv1.DeviceID `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Device *pluginv1.Device   `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	// drained tells that no client is on it, nor will be until it is undrained.
+	Drained       bool `protobuf:"varint,3,opt,name=drained,proto3" json:"drained,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +309,13 @@ func (x *ListedDevice) GetDevice() *pluginv1.Device {
 		return x.Device
 	}
 	return nil
+}
+
+func (x *ListedDevice) GetDrained() bool {
+	if x != nil {
+		return x.Drained
+	}
+	return false
 }
 
 // Warning is one thing that could not be read.
@@ -802,6 +811,540 @@ func (*UnloadClientResponse) Descriptor() ([]byte, []int) {
 	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{13}
 }
 
+type DrainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Say:
+	//
+	//	*DrainRequest_Begin
+	//	*DrainRequest_Note
+	//	*DrainRequest_Verdict
+	Say           isDrainRequest_Say `protobuf_oneof:"say"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainRequest) Reset() {
+	*x = DrainRequest{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainRequest) ProtoMessage() {}
+
+func (x *DrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
+func (*DrainRequest) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DrainRequest) GetSay() isDrainRequest_Say {
+	if x != nil {
+		return x.Say
+	}
+	return nil
+}
+
+func (x *DrainRequest) GetBegin() *KernelDevice {
+	if x != nil {
+		if x, ok := x.Say.(*DrainRequest_Begin); ok {
+			return x.Begin
+		}
+	}
+	return nil
+}
+
+func (x *DrainRequest) GetNote() *Event {
+	if x != nil {
+		if x, ok := x.Say.(*DrainRequest_Note); ok {
+			return x.Note
+		}
+	}
+	return nil
+}
+
+func (x *DrainRequest) GetVerdict() *Verdict {
+	if x != nil {
+		if x, ok := x.Say.(*DrainRequest_Verdict); ok {
+			return x.Verdict
+		}
+	}
+	return nil
+}
+
+type isDrainRequest_Say interface {
+	isDrainRequest_Say()
+}
+
+type DrainRequest_Begin struct {
+	// begin is the first, and comes once.
+	Begin *KernelDevice `protobuf:"bytes,1,opt,name=begin,proto3,oneof"`
+}
+
+type DrainRequest_Note struct {
+	// note is for the events: what the caller does meanwhile.
+	Note *Event `protobuf:"bytes,2,opt,name=note,proto3,oneof"`
+}
+
+type DrainRequest_Verdict struct {
+	// verdict is the last.
+	Verdict *Verdict `protobuf:"bytes,3,opt,name=verdict,proto3,oneof"`
+}
+
+func (*DrainRequest_Begin) isDrainRequest_Say() {}
+
+func (*DrainRequest_Note) isDrainRequest_Say() {}
+
+func (*DrainRequest_Verdict) isDrainRequest_Say() {}
+
+// KernelDevice is a device by the kernel's index of it.
+type KernelDevice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KernelDevice) Reset() {
+	*x = KernelDevice{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KernelDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KernelDevice) ProtoMessage() {}
+
+func (x *KernelDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KernelDevice.ProtoReflect.Descriptor instead.
+func (*KernelDevice) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *KernelDevice) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// Verdict says how a drain ends.
+type Verdict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// failed puts the device back into service.
+	Failed *pluginv1.Error `protobuf:"bytes,1,opt,name=failed,proto3" json:"failed,omitempty"`
+	// keep lets it stay drained until Undrain, whatever becomes of the daemon.
+	// Without it, it stays so for as long as the daemon knows the device.
+	Keep          bool `protobuf:"varint,2,opt,name=keep,proto3" json:"keep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verdict) Reset() {
+	*x = Verdict{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verdict) ProtoMessage() {}
+
+func (x *Verdict) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
+func (*Verdict) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Verdict) GetFailed() *pluginv1.Error {
+	if x != nil {
+		return x.Failed
+	}
+	return nil
+}
+
+func (x *Verdict) GetKeep() bool {
+	if x != nil {
+		return x.Keep
+	}
+	return false
+}
+
+type DrainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Say:
+	//
+	//	*DrainResponse_Waiting
+	//	*DrainResponse_ClientsOff
+	Say           isDrainResponse_Say `protobuf_oneof:"say"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainResponse) Reset() {
+	*x = DrainResponse{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainResponse) ProtoMessage() {}
+
+func (x *DrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
+func (*DrainResponse) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *DrainResponse) GetSay() isDrainResponse_Say {
+	if x != nil {
+		return x.Say
+	}
+	return nil
+}
+
+func (x *DrainResponse) GetWaiting() *DrainWait {
+	if x != nil {
+		if x, ok := x.Say.(*DrainResponse_Waiting); ok {
+			return x.Waiting
+		}
+	}
+	return nil
+}
+
+func (x *DrainResponse) GetClientsOff() *ClientsOff {
+	if x != nil {
+		if x, ok := x.Say.(*DrainResponse_ClientsOff); ok {
+			return x.ClientsOff
+		}
+	}
+	return nil
+}
+
+type isDrainResponse_Say interface {
+	isDrainResponse_Say()
+}
+
+type DrainResponse_Waiting struct {
+	// waiting tells who is waited for, again and again while it lasts.
+	Waiting *DrainWait `protobuf:"bytes,1,opt,name=waiting,proto3,oneof"`
+}
+
+type DrainResponse_ClientsOff struct {
+	ClientsOff *ClientsOff `protobuf:"bytes,2,opt,name=clients_off,json=clientsOff,proto3,oneof"`
+}
+
+func (*DrainResponse_Waiting) isDrainResponse_Say() {}
+
+func (*DrainResponse_ClientsOff) isDrainResponse_Say() {}
+
+type DrainWait struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Clients []*WaitingClient       `protobuf:"bytes,1,rep,name=clients,proto3" json:"clients,omitempty"`
+	// leases are the names of those who use the device for a moment.
+	Leases        []string `protobuf:"bytes,2,rep,name=leases,proto3" json:"leases,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainWait) Reset() {
+	*x = DrainWait{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainWait) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainWait) ProtoMessage() {}
+
+func (x *DrainWait) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainWait.ProtoReflect.Descriptor instead.
+func (*DrainWait) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DrainWait) GetClients() []*WaitingClient {
+	if x != nil {
+		return x.Clients
+	}
+	return nil
+}
+
+func (x *DrainWait) GetLeases() []string {
+	if x != nil {
+		return x.Leases
+	}
+	return nil
+}
+
+// WaitingClient is a client whose Remove has not returned.
+type WaitingClient struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Pid           uint32                 `protobuf:"varint,2,opt,name=pid,proto3" json:"pid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitingClient) Reset() {
+	*x = WaitingClient{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitingClient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitingClient) ProtoMessage() {}
+
+func (x *WaitingClient) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitingClient.ProtoReflect.Descriptor instead.
+func (*WaitingClient) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WaitingClient) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WaitingClient) GetPid() uint32 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+type ClientsOff struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// was_drained tells that the device had been drained before.
+	WasDrained bool `protobuf:"varint,1,opt,name=was_drained,json=wasDrained,proto3" json:"was_drained,omitempty"`
+	// clients are those that were removed, in that order.
+	Clients       []string `protobuf:"bytes,2,rep,name=clients,proto3" json:"clients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientsOff) Reset() {
+	*x = ClientsOff{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientsOff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientsOff) ProtoMessage() {}
+
+func (x *ClientsOff) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientsOff.ProtoReflect.Descriptor instead.
+func (*ClientsOff) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ClientsOff) GetWasDrained() bool {
+	if x != nil {
+		return x.WasDrained
+	}
+	return false
+}
+
+func (x *ClientsOff) GetClients() []string {
+	if x != nil {
+		return x.Clients
+	}
+	return nil
+}
+
+type UndrainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        *KernelDevice          `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndrainRequest) Reset() {
+	*x = UndrainRequest{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndrainRequest) ProtoMessage() {}
+
+func (x *UndrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndrainRequest.ProtoReflect.Descriptor instead.
+func (*UndrainRequest) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *UndrainRequest) GetDevice() *KernelDevice {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+type UndrainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// was_drained tells whether there was anything to do.
+	WasDrained    bool `protobuf:"varint,1,opt,name=was_drained,json=wasDrained,proto3" json:"was_drained,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndrainResponse) Reset() {
+	*x = UndrainResponse{}
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndrainResponse) ProtoMessage() {}
+
+func (x *UndrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndrainResponse.ProtoReflect.Descriptor instead.
+func (*UndrainResponse) Descriptor() ([]byte, []int) {
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *UndrainResponse) GetWasDrained() bool {
+	if x != nil {
+		return x.WasDrained
+	}
+	return false
+}
+
 type WatchEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// replay asks for what is kept first.
@@ -814,7 +1357,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[14]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +1369,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[14]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +1382,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{14}
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchEventsRequest) GetReplay() bool {
@@ -869,7 +1412,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[15]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1424,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[15]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1437,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{15}
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchEventsResponse) GetEntry() isWatchEventsResponse_Entry {
@@ -966,7 +1509,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[16]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1521,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[16]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1534,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{16}
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Event) GetSeq() uint64 {
@@ -1127,7 +1670,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[17]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1682,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[17]
+	mi := &file_internal_api_apiv1_daemon_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1695,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{17}
+	return file_internal_api_apiv1_daemon_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Difference) GetPort() uint32 {
@@ -1202,10 +1745,11 @@ const file_internal_api_apiv1_daemon_proto_rawDesc = "" +
 	"\x04full\x18\x01 \x01(\bR\x04full\"~\n" +
 	"\x13ListDevicesResponse\x124\n" +
 	"\adevices\x18\x01 \x03(\v2\x1a.ibctl.api.v1.ListedDeviceR\adevices\x121\n" +
-	"\bwarnings\x18\x02 \x03(\v2\x15.ibctl.api.v1.WarningR\bwarnings\"j\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x15.ibctl.api.v1.WarningR\bwarnings\"\x84\x01\n" +
 	"\fListedDevice\x12)\n" +
 	"\x02id\x18\x01 \x01(\v2\x19.ibctl.plugin.v1.DeviceIDR\x02id\x12/\n" +
-	"\x06device\x18\x02 \x01(\v2\x17.ibctl.plugin.v1.DeviceR\x06device\"_\n" +
+	"\x06device\x18\x02 \x01(\v2\x17.ibctl.plugin.v1.DeviceR\x06device\x12\x18\n" +
+	"\adrained\x18\x03 \x01(\bR\adrained\"_\n" +
 	"\aWarning\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x12,\n" +
@@ -1237,7 +1781,38 @@ const file_internal_api_apiv1_daemon_proto_rawDesc = "" +
 	"\x12LoadClientResponse\")\n" +
 	"\x13UnloadClientRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x16\n" +
-	"\x14UnloadClientResponse\"D\n" +
+	"\x14UnloadClientResponse\"\xa7\x01\n" +
+	"\fDrainRequest\x122\n" +
+	"\x05begin\x18\x01 \x01(\v2\x1a.ibctl.api.v1.KernelDeviceH\x00R\x05begin\x12)\n" +
+	"\x04note\x18\x02 \x01(\v2\x13.ibctl.api.v1.EventH\x00R\x04note\x121\n" +
+	"\averdict\x18\x03 \x01(\v2\x15.ibctl.api.v1.VerdictH\x00R\averdictB\x05\n" +
+	"\x03say\"$\n" +
+	"\fKernelDevice\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\rR\x05index\"M\n" +
+	"\aVerdict\x12.\n" +
+	"\x06failed\x18\x01 \x01(\v2\x16.ibctl.plugin.v1.ErrorR\x06failed\x12\x12\n" +
+	"\x04keep\x18\x02 \x01(\bR\x04keep\"\x88\x01\n" +
+	"\rDrainResponse\x123\n" +
+	"\awaiting\x18\x01 \x01(\v2\x17.ibctl.api.v1.DrainWaitH\x00R\awaiting\x12;\n" +
+	"\vclients_off\x18\x02 \x01(\v2\x18.ibctl.api.v1.ClientsOffH\x00R\n" +
+	"clientsOffB\x05\n" +
+	"\x03say\"Z\n" +
+	"\tDrainWait\x125\n" +
+	"\aclients\x18\x01 \x03(\v2\x1b.ibctl.api.v1.WaitingClientR\aclients\x12\x16\n" +
+	"\x06leases\x18\x02 \x03(\tR\x06leases\"5\n" +
+	"\rWaitingClient\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03pid\x18\x02 \x01(\rR\x03pid\"G\n" +
+	"\n" +
+	"ClientsOff\x12\x1f\n" +
+	"\vwas_drained\x18\x01 \x01(\bR\n" +
+	"wasDrained\x12\x18\n" +
+	"\aclients\x18\x02 \x03(\tR\aclients\"D\n" +
+	"\x0eUndrainRequest\x122\n" +
+	"\x06device\x18\x01 \x01(\v2\x1a.ibctl.api.v1.KernelDeviceR\x06device\"2\n" +
+	"\x0fUndrainResponse\x12\x1f\n" +
+	"\vwas_drained\x18\x01 \x01(\bR\n" +
+	"wasDrained\"D\n" +
 	"\x12WatchEventsRequest\x12\x16\n" +
 	"\x06replay\x18\x01 \x01(\bR\x06replay\x12\x16\n" +
 	"\x06follow\x18\x02 \x01(\bR\x06follow\"e\n" +
@@ -1279,7 +1854,7 @@ const file_internal_api_apiv1_daemon_proto_rawDesc = "" +
 	"\x04port\x18\x01 \x01(\rR\x04port\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x1b\n" +
 	"\told_value\x18\x03 \x01(\fR\boldValue\x12\x1b\n" +
-	"\tnew_value\x18\x04 \x01(\fR\bnewValue2\x84\x04\n" +
+	"\tnew_value\x18\x04 \x01(\fR\bnewValue2\x92\x05\n" +
 	"\x06Daemon\x12E\n" +
 	"\x05Hello\x12\x1a.ibctl.api.v1.HelloRequest\x1a\x1b.ibctl.api.v1.HelloResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\vListDevices\x12 .ibctl.api.v1.ListDevicesRequest\x1a!.ibctl.api.v1.ListDevicesResponse\"\x03\x90\x02\x01\x12W\n" +
@@ -1287,7 +1862,9 @@ const file_internal_api_apiv1_daemon_proto_rawDesc = "" +
 	"\vWatchEvents\x12 .ibctl.api.v1.WatchEventsRequest\x1a!.ibctl.api.v1.WatchEventsResponse\"\x03\x90\x02\x010\x01\x12O\n" +
 	"\n" +
 	"LoadClient\x12\x1f.ibctl.api.v1.LoadClientRequest\x1a .ibctl.api.v1.LoadClientResponse\x12U\n" +
-	"\fUnloadClient\x12!.ibctl.api.v1.UnloadClientRequest\x1a\".ibctl.api.v1.UnloadClientResponseB+Z)github.com/ibctl/ibctl/internal/api/apiv1b\x06proto3"
+	"\fUnloadClient\x12!.ibctl.api.v1.UnloadClientRequest\x1a\".ibctl.api.v1.UnloadClientResponse\x12D\n" +
+	"\x05Drain\x12\x1a.ibctl.api.v1.DrainRequest\x1a\x1b.ibctl.api.v1.DrainResponse(\x010\x01\x12F\n" +
+	"\aUndrain\x12\x1c.ibctl.api.v1.UndrainRequest\x1a\x1d.ibctl.api.v1.UndrainResponseB+Z)github.com/ibctl/ibctl/internal/api/apiv1b\x06proto3"
 
 var (
 	file_internal_api_apiv1_daemon_proto_rawDescOnce sync.Once
@@ -1301,7 +1878,7 @@ func file_internal_api_apiv1_daemon_proto_rawDescGZIP() []byte {
 	return file_internal_api_apiv1_daemon_proto_rawDescData
 }
 
-var file_internal_api_apiv1_daemon_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_internal_api_apiv1_daemon_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_internal_api_apiv1_daemon_proto_goTypes = []any{
 	(*HelloRequest)(nil),         // 0: ibctl.api.v1.HelloRequest
 	(*HelloResponse)(nil),        // 1: ibctl.api.v1.HelloResponse
@@ -1317,46 +1894,67 @@ var file_internal_api_apiv1_daemon_proto_goTypes = []any{
 	(*LoadClientResponse)(nil),   // 11: ibctl.api.v1.LoadClientResponse
 	(*UnloadClientRequest)(nil),  // 12: ibctl.api.v1.UnloadClientRequest
 	(*UnloadClientResponse)(nil), // 13: ibctl.api.v1.UnloadClientResponse
-	(*WatchEventsRequest)(nil),   // 14: ibctl.api.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),  // 15: ibctl.api.v1.WatchEventsResponse
-	(*Event)(nil),                // 16: ibctl.api.v1.Event
-	(*Difference)(nil),           // 17: ibctl.api.v1.Difference
-	nil,                          // 18: ibctl.api.v1.Event.AttributesEntry
-	(*pluginv1.DeviceID)(nil),    // 19: ibctl.plugin.v1.DeviceID
-	(*pluginv1.Device)(nil),      // 20: ibctl.plugin.v1.Device
-	(*pluginv1.Error)(nil),       // 21: ibctl.plugin.v1.Error
+	(*DrainRequest)(nil),         // 14: ibctl.api.v1.DrainRequest
+	(*KernelDevice)(nil),         // 15: ibctl.api.v1.KernelDevice
+	(*Verdict)(nil),              // 16: ibctl.api.v1.Verdict
+	(*DrainResponse)(nil),        // 17: ibctl.api.v1.DrainResponse
+	(*DrainWait)(nil),            // 18: ibctl.api.v1.DrainWait
+	(*WaitingClient)(nil),        // 19: ibctl.api.v1.WaitingClient
+	(*ClientsOff)(nil),           // 20: ibctl.api.v1.ClientsOff
+	(*UndrainRequest)(nil),       // 21: ibctl.api.v1.UndrainRequest
+	(*UndrainResponse)(nil),      // 22: ibctl.api.v1.UndrainResponse
+	(*WatchEventsRequest)(nil),   // 23: ibctl.api.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),  // 24: ibctl.api.v1.WatchEventsResponse
+	(*Event)(nil),                // 25: ibctl.api.v1.Event
+	(*Difference)(nil),           // 26: ibctl.api.v1.Difference
+	nil,                          // 27: ibctl.api.v1.Event.AttributesEntry
+	(*pluginv1.DeviceID)(nil),    // 28: ibctl.plugin.v1.DeviceID
+	(*pluginv1.Device)(nil),      // 29: ibctl.plugin.v1.Device
+	(*pluginv1.Error)(nil),       // 30: ibctl.plugin.v1.Error
 }
 var file_internal_api_apiv1_daemon_proto_depIdxs = []int32{
 	4,  // 0: ibctl.api.v1.ListDevicesResponse.devices:type_name -> ibctl.api.v1.ListedDevice
 	5,  // 1: ibctl.api.v1.ListDevicesResponse.warnings:type_name -> ibctl.api.v1.Warning
-	19, // 2: ibctl.api.v1.ListedDevice.id:type_name -> ibctl.plugin.v1.DeviceID
-	20, // 3: ibctl.api.v1.ListedDevice.device:type_name -> ibctl.plugin.v1.Device
-	21, // 4: ibctl.api.v1.Warning.error:type_name -> ibctl.plugin.v1.Error
+	28, // 2: ibctl.api.v1.ListedDevice.id:type_name -> ibctl.plugin.v1.DeviceID
+	29, // 3: ibctl.api.v1.ListedDevice.device:type_name -> ibctl.plugin.v1.Device
+	30, // 4: ibctl.api.v1.Warning.error:type_name -> ibctl.plugin.v1.Error
 	8,  // 5: ibctl.api.v1.ListClientsResponse.clients:type_name -> ibctl.api.v1.Client
-	21, // 6: ibctl.api.v1.Client.last_error:type_name -> ibctl.plugin.v1.Error
+	30, // 6: ibctl.api.v1.Client.last_error:type_name -> ibctl.plugin.v1.Error
 	9,  // 7: ibctl.api.v1.Client.devices:type_name -> ibctl.api.v1.Attachment
-	19, // 8: ibctl.api.v1.Attachment.id:type_name -> ibctl.plugin.v1.DeviceID
-	21, // 9: ibctl.api.v1.Attachment.error:type_name -> ibctl.plugin.v1.Error
-	16, // 10: ibctl.api.v1.WatchEventsResponse.event:type_name -> ibctl.api.v1.Event
-	17, // 11: ibctl.api.v1.Event.differences:type_name -> ibctl.api.v1.Difference
-	18, // 12: ibctl.api.v1.Event.attributes:type_name -> ibctl.api.v1.Event.AttributesEntry
-	0,  // 13: ibctl.api.v1.Daemon.Hello:input_type -> ibctl.api.v1.HelloRequest
-	2,  // 14: ibctl.api.v1.Daemon.ListDevices:input_type -> ibctl.api.v1.ListDevicesRequest
-	6,  // 15: ibctl.api.v1.Daemon.ListClients:input_type -> ibctl.api.v1.ListClientsRequest
-	14, // 16: ibctl.api.v1.Daemon.WatchEvents:input_type -> ibctl.api.v1.WatchEventsRequest
-	10, // 17: ibctl.api.v1.Daemon.LoadClient:input_type -> ibctl.api.v1.LoadClientRequest
-	12, // 18: ibctl.api.v1.Daemon.UnloadClient:input_type -> ibctl.api.v1.UnloadClientRequest
-	1,  // 19: ibctl.api.v1.Daemon.Hello:output_type -> ibctl.api.v1.HelloResponse
-	3,  // 20: ibctl.api.v1.Daemon.ListDevices:output_type -> ibctl.api.v1.ListDevicesResponse
-	7,  // 21: ibctl.api.v1.Daemon.ListClients:output_type -> ibctl.api.v1.ListClientsResponse
-	15, // 22: ibctl.api.v1.Daemon.WatchEvents:output_type -> ibctl.api.v1.WatchEventsResponse
-	11, // 23: ibctl.api.v1.Daemon.LoadClient:output_type -> ibctl.api.v1.LoadClientResponse
-	13, // 24: ibctl.api.v1.Daemon.UnloadClient:output_type -> ibctl.api.v1.UnloadClientResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	28, // 8: ibctl.api.v1.Attachment.id:type_name -> ibctl.plugin.v1.DeviceID
+	30, // 9: ibctl.api.v1.Attachment.error:type_name -> ibctl.plugin.v1.Error
+	15, // 10: ibctl.api.v1.DrainRequest.begin:type_name -> ibctl.api.v1.KernelDevice
+	25, // 11: ibctl.api.v1.DrainRequest.note:type_name -> ibctl.api.v1.Event
+	16, // 12: ibctl.api.v1.DrainRequest.verdict:type_name -> ibctl.api.v1.Verdict
+	30, // 13: ibctl.api.v1.Verdict.failed:type_name -> ibctl.plugin.v1.Error
+	18, // 14: ibctl.api.v1.DrainResponse.waiting:type_name -> ibctl.api.v1.DrainWait
+	20, // 15: ibctl.api.v1.DrainResponse.clients_off:type_name -> ibctl.api.v1.ClientsOff
+	19, // 16: ibctl.api.v1.DrainWait.clients:type_name -> ibctl.api.v1.WaitingClient
+	15, // 17: ibctl.api.v1.UndrainRequest.device:type_name -> ibctl.api.v1.KernelDevice
+	25, // 18: ibctl.api.v1.WatchEventsResponse.event:type_name -> ibctl.api.v1.Event
+	26, // 19: ibctl.api.v1.Event.differences:type_name -> ibctl.api.v1.Difference
+	27, // 20: ibctl.api.v1.Event.attributes:type_name -> ibctl.api.v1.Event.AttributesEntry
+	0,  // 21: ibctl.api.v1.Daemon.Hello:input_type -> ibctl.api.v1.HelloRequest
+	2,  // 22: ibctl.api.v1.Daemon.ListDevices:input_type -> ibctl.api.v1.ListDevicesRequest
+	6,  // 23: ibctl.api.v1.Daemon.ListClients:input_type -> ibctl.api.v1.ListClientsRequest
+	23, // 24: ibctl.api.v1.Daemon.WatchEvents:input_type -> ibctl.api.v1.WatchEventsRequest
+	10, // 25: ibctl.api.v1.Daemon.LoadClient:input_type -> ibctl.api.v1.LoadClientRequest
+	12, // 26: ibctl.api.v1.Daemon.UnloadClient:input_type -> ibctl.api.v1.UnloadClientRequest
+	14, // 27: ibctl.api.v1.Daemon.Drain:input_type -> ibctl.api.v1.DrainRequest
+	21, // 28: ibctl.api.v1.Daemon.Undrain:input_type -> ibctl.api.v1.UndrainRequest
+	1,  // 29: ibctl.api.v1.Daemon.Hello:output_type -> ibctl.api.v1.HelloResponse
+	3,  // 30: ibctl.api.v1.Daemon.ListDevices:output_type -> ibctl.api.v1.ListDevicesResponse
+	7,  // 31: ibctl.api.v1.Daemon.ListClients:output_type -> ibctl.api.v1.ListClientsResponse
+	24, // 32: ibctl.api.v1.Daemon.WatchEvents:output_type -> ibctl.api.v1.WatchEventsResponse
+	11, // 33: ibctl.api.v1.Daemon.LoadClient:output_type -> ibctl.api.v1.LoadClientResponse
+	13, // 34: ibctl.api.v1.Daemon.UnloadClient:output_type -> ibctl.api.v1.UnloadClientResponse
+	17, // 35: ibctl.api.v1.Daemon.Drain:output_type -> ibctl.api.v1.DrainResponse
+	22, // 36: ibctl.api.v1.Daemon.Undrain:output_type -> ibctl.api.v1.UndrainResponse
+	29, // [29:37] is the sub-list for method output_type
+	21, // [21:29] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_internal_api_apiv1_daemon_proto_init() }
@@ -1364,18 +1962,27 @@ func file_internal_api_apiv1_daemon_proto_init() {
 	if File_internal_api_apiv1_daemon_proto != nil {
 		return
 	}
-	file_internal_api_apiv1_daemon_proto_msgTypes[15].OneofWrappers = []any{
+	file_internal_api_apiv1_daemon_proto_msgTypes[14].OneofWrappers = []any{
+		(*DrainRequest_Begin)(nil),
+		(*DrainRequest_Note)(nil),
+		(*DrainRequest_Verdict)(nil),
+	}
+	file_internal_api_apiv1_daemon_proto_msgTypes[17].OneofWrappers = []any{
+		(*DrainResponse_Waiting)(nil),
+		(*DrainResponse_ClientsOff)(nil),
+	}
+	file_internal_api_apiv1_daemon_proto_msgTypes[24].OneofWrappers = []any{
 		(*WatchEventsResponse_Event)(nil),
 		(*WatchEventsResponse_Missed)(nil),
 	}
-	file_internal_api_apiv1_daemon_proto_msgTypes[16].OneofWrappers = []any{}
+	file_internal_api_apiv1_daemon_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_api_apiv1_daemon_proto_rawDesc), len(file_internal_api_apiv1_daemon_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

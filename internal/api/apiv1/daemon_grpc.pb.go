@@ -38,6 +38,8 @@ const (
 	Daemon_WatchEvents_FullMethodName  = "/ibctl.api.v1.Daemon/WatchEvents"
 	Daemon_LoadClient_FullMethodName   = "/ibctl.api.v1.Daemon/LoadClient"
 	Daemon_UnloadClient_FullMethodName = "/ibctl.api.v1.Daemon/UnloadClient"
+	Daemon_Drain_FullMethodName        = "/ibctl.api.v1.Daemon/Drain"
+	Daemon_Undrain_FullMethodName      = "/ibctl.api.v1.Daemon/Undrain"
 )
 
 // DaemonClient is the client API for Daemon service.
@@ -63,6 +65,19 @@ type DaemonClient interface {
 	// UnloadClient returns when the client is off every device and its process is
 	// gone. That happens even if the call is given up.
 	UnloadClient(ctx context.Context, in *UnloadClientRequest, opts ...grpc.CallOption) (*UnloadClientResponse, error)
+	// Drain takes a device out of service. The caller names it; the daemon removes
+	// its clients, and says so with clients_off; then the caller looks whether
+	// somebody else uses the device, or does what the device had to be out of
+	// service for, and ends with a verdict. It is carried out when the call ends,
+	// with OK. If the call breaks off before that, or the verdict is a failure, the
+	// clients are added again.
+	//
+	// A device that the registry does not know is NOT_FOUND, one that somebody else
+	// is draining UNAVAILABLE with EBUSY. One that is drained is off at once.
+	Drain(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DrainRequest, DrainResponse], error)
+	// Undrain puts a device back into service, and returns when every client's Add
+	// has returned.
+	Undrain(ctx context.Context, in *UndrainRequest, opts ...grpc.CallOption) (*UndrainResponse, error)
 }
 
 type daemonClient struct {
@@ -142,6 +157,29 @@ func (c *daemonClient) UnloadClient(ctx context.Context, in *UnloadClientRequest
 	return out, nil
 }
 
+func (c *daemonClient) Drain(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DrainRequest, DrainResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Daemon_ServiceDesc.Streams[1], Daemon_Drain_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DrainRequest, DrainResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Daemon_DrainClient = grpc.BidiStreamingClient[DrainRequest, DrainResponse]
+
+func (c *daemonClient) Undrain(ctx context.Context, in *UndrainRequest, opts ...grpc.CallOption) (*UndrainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UndrainResponse)
+	err := c.cc.Invoke(ctx, Daemon_Undrain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DaemonServer is the server API for Daemon service.
 // All implementations must embed UnimplementedDaemonServer
 // for forward compatibility.
@@ -165,6 +203,19 @@ type DaemonServer interface {
 	// UnloadClient returns when the client is off every device and its process is
 	// gone. That happens even if the call is given up.
 	UnloadClient(context.Context, *UnloadClientRequest) (*UnloadClientResponse, error)
+	// Drain takes a device out of service. The caller names it; the daemon removes
+	// its clients, and says so with clients_off; then the caller looks whether
+	// somebody else uses the device, or does what the device had to be out of
+	// service for, and ends with a verdict. It is carried out when the call ends,
+	// with OK. If the call breaks off before that, or the verdict is a failure, the
+	// clients are added again.
+	//
+	// A device that the registry does not know is NOT_FOUND, one that somebody else
+	// is draining UNAVAILABLE with EBUSY. One that is drained is off at once.
+	Drain(grpc.BidiStreamingServer[DrainRequest, DrainResponse]) error
+	// Undrain puts a device back into service, and returns when every client's Add
+	// has returned.
+	Undrain(context.Context, *UndrainRequest) (*UndrainResponse, error)
 	mustEmbedUnimplementedDaemonServer()
 }
 
@@ -192,6 +243,12 @@ func (UnimplementedDaemonServer) LoadClient(context.Context, *LoadClientRequest)
 }
 func (UnimplementedDaemonServer) UnloadClient(context.Context, *UnloadClientRequest) (*UnloadClientResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UnloadClient not implemented")
+}
+func (UnimplementedDaemonServer) Drain(grpc.BidiStreamingServer[DrainRequest, DrainResponse]) error {
+	return status.Error(codes.Unimplemented, "method Drain not implemented")
+}
+func (UnimplementedDaemonServer) Undrain(context.Context, *UndrainRequest) (*UndrainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Undrain not implemented")
 }
 func (UnimplementedDaemonServer) mustEmbedUnimplementedDaemonServer() {}
 func (UnimplementedDaemonServer) testEmbeddedByValue()                {}
@@ -315,6 +372,31 @@ func _Daemon_UnloadClient_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Daemon_Drain_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(DaemonServer).Drain(&grpc.GenericServerStream[DrainRequest, DrainResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Daemon_DrainServer = grpc.BidiStreamingServer[DrainRequest, DrainResponse]
+
+func _Daemon_Undrain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndrainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DaemonServer).Undrain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Daemon_Undrain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DaemonServer).Undrain(ctx, req.(*UndrainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Daemon_ServiceDesc is the grpc.ServiceDesc for Daemon service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -342,12 +424,22 @@ var Daemon_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "UnloadClient",
 			Handler:    _Daemon_UnloadClient_Handler,
 		},
+		{
+			MethodName: "Undrain",
+			Handler:    _Daemon_Undrain_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "WatchEvents",
 			Handler:       _Daemon_WatchEvents_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "Drain",
+			Handler:       _Daemon_Drain_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
 	Metadata: "internal/api/apiv1/daemon.proto",
