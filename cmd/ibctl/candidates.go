@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/internal/takedown"
 )
 
 // What verbs take as arguments, as help shows it. Completion goes by it, and by
@@ -39,7 +41,13 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 		return plainCandidates(gidTypeNames())
 	case "NETDEV":
 		return inv.netdevCandidates()
-	case argsDevices:
+	case "SIGNAL":
+		return plainCandidates([]string{string(takedown.Terminate), string(takedown.Kill)})
+	case "LINKTYPE":
+		return plainCandidates(linkTypes)
+	case "INTERFACE":
+		return interfaceCandidates()
+	case argsDevices, argsDevice, argsRename, argsNetns:
 		return inv.deviceCandidates()
 	case argsGIDs:
 		if strings.Contains(prefix, "/") {
@@ -114,6 +122,21 @@ func (inv *invocation) netdevCandidates() []candidate {
 	}
 	slices.Sort(names)
 	return plainCandidates(slices.Compact(names))
+}
+
+// interfaceCandidates are all network interfaces but loopback.
+func interfaceCandidates() []candidate {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback == 0 {
+			names = append(names, i.Name)
+		}
+	}
+	return plainCandidates(names)
 }
 
 func commandCandidates(commands []*cli.Command) []candidate {

@@ -90,9 +90,10 @@ type cmAnswer[T any] struct {
 }
 
 // fail notes that a target could not be asked about. A device that went away
-// since it was listed is missed only by those who asked for it by name.
+// since it was listed, or is drained, is missed only by those who asked for it by
+// name.
 func (a *cmAnswer[T]) fail(t target, op string, err error) {
-	if !t.named && isGone(err) {
+	if !t.named && (isGone(err) || isOutOfService(err)) {
 		a.warnings = append(a.warnings, rdma.Warning{Object: t.name(), Op: op, Err: err})
 		return
 	}

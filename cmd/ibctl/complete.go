@@ -56,11 +56,11 @@ func (inv *invocation) goOn(app *cli.App, done []string, current string) (all []
 	name, value, assigned := strings.Cut(current, "=")
 	switch {
 	case read.open != "":
-		return inv.flagValues(app, read.open, current), ""
+		return inv.flagValues(app, l.path, read.open, current), ""
 	case slices.Contains(done, "--"):
 		return inv.arguments(app, l, current), ""
 	case assigned && strings.HasPrefix(name, "--"):
-		return inv.flagValues(app, strings.TrimPrefix(name, "--"), value), name + "="
+		return inv.flagValues(app, l.path, strings.TrimPrefix(name, "--"), value), name + "="
 	case strings.HasPrefix(current, "-"):
 		return flagCandidates(app, l.path), ""
 	}
@@ -88,9 +88,14 @@ func (l line) global(flag string) (value string) {
 	return value
 }
 
-// flagValues completes the value of a flag.
-func (inv *invocation) flagValues(app *cli.App, name, prefix string) []candidate {
-	for _, f := range allFlags(app) {
+// flagValues completes the value of a flag: of the command at path, if it has one
+// of that name.
+func (inv *invocation) flagValues(app *cli.App, path []string, name, prefix string) []candidate {
+	flags := allFlags(app)
+	if len(path) > 0 {
+		flags = append(slices.Clone(find(app.Commands, path).Flags), flags...)
+	}
+	for _, f := range flags {
 		if slices.Contains(f.Names(), name) {
 			placeholder, _ := unquote(f)
 			return inv.candidates(placeholder, prefix)

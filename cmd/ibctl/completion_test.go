@@ -14,7 +14,7 @@ var completionCases = map[string]string{
 	"ibctl ":                               "dev gid cm client events serve completion help schema version",
 	"ibctl g":                              "gid",
 	"ibctl d":                              "dev",
-	"ibctl dev ":                           "list show holders",
+	"ibctl dev ":                           "list show holders drain undrain remove add rename netns bind",
 	"ibctl dev s":                          "show",
 	"ibctl d l ":                           "mlx5_0 mlx5_1 rxe0",
 	"ibctl dev show mlx5_0 mlx":            "mlx5_0 mlx5_1",

@@ -77,7 +77,7 @@ func (s *daemonSession) device(client string, d rdma.Device) (*pluginv1.DeviceID
 		}
 		return a.GetId(), nil
 	}
-	return nil, fmt.Errorf("client %s on %s: %w", client, d.Name, core.ErrNotAttached)
+	return nil, notAttached(client, d)
 }
 
 // isAbout tells whether an attachment is to a device that was just listed. The

@@ -28,7 +28,8 @@ func devCommand(inv *invocation) *cli.Command {
 					return output.Records(devRecords(devices))
 				}),
 			},
-			devHoldersCommand(inv),
+			devHoldersCommand(inv), devDrainCommand(inv), devUndrainCommand(inv),
+			devRemoveCommand(inv), devAddCommand(inv), devRenameCommand(inv), devNetnsCommand(inv), devBindCommand(inv),
 		},
 	}
 }

@@ -12,9 +12,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/config"
 	"github.com/ibctl/ibctl/internal/daemon"
+	"github.com/ibctl/ibctl/internal/drained"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/supervisor"
@@ -49,9 +51,9 @@ func exits() []exit {
 		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isType[*config.Error], isAny(host.ErrBadSelector))},
 		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError])},
 		// Before a plugin that does not start: it may be that it was not given time.
-		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning), isStatus(codes.DeadlineExceeded))},
+		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning, core.ErrDrained, core.ErrDraining), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(
-			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace), isType[*supervisor.StartError], isType[*supervisor.DeadError],
+			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace, drained.ErrNoIndex, syscall.EOPNOTSUPP), isType[*supervisor.StartError], isType[*supervisor.DeadError],
 			isStatus(codes.Unavailable, codes.Unimplemented))},
 		{exitPermission, "permission", either(isAny(fs.ErrPermission, config.ErrRefused, api.ErrStranger), isStatus(codes.PermissionDenied))},
 		{exitFailed, "failed", func(error) bool { return true }},
@@ -62,6 +64,11 @@ func exits() []exit {
 // a device that is leaving.
 func isGone(err error) bool {
 	return errors.Is(err, host.ErrNotFound) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
+}
+
+// isOutOfService matches what is there, and nobody is to use.
+func isOutOfService(err error) bool {
+	return errors.Is(err, core.ErrDrained) || errors.Is(err, core.ErrDraining)
 }
 
 // isAny matches an error that is one of targets.

@@ -78,9 +78,9 @@ func askTarget(ctx context.Context, s session, t target, empty bool) gidAnswer {
 }
 
 // failed notes that a target could not be read. A device that went away since
-// it was listed is missed only by those who asked for it by name.
+// it was listed, or is drained, is missed only by those who asked for it by name.
 func (a *gidAnswer) failed(t target, err error) {
-	if !t.named && isGone(err) {
+	if !t.named && (isGone(err) || isOutOfService(err)) {
 		a.warnings = append(a.warnings, rdma.Warning{Object: t.name(), Op: "read GIDs", Err: err})
 		return
 	}

@@ -57,7 +57,7 @@ func TestLineThatMakesNoSense(t *testing.T) {
 		"c":                   {problem: `command "c" is ambiguous`, candidates: []string{"cm", "client", "completion"}},
 		"gdi":                 {problem: `no command "gdi"`, hint: `did you mean "gid"?`},
 		"dev shwo":            {problem: `no dev verb "shwo"`, hint: `did you mean "show"?`},
-		"dev rxe0":            {problem: `no dev verb "rxe0"`, hint: "there is list, show, holders"},
+		"dev rxe0":            {problem: `no dev verb "rxe0"`, hint: "there is list, show, holders, drain, undrain, remove, add, rename, netns, bind"},
 		"dev list --typ=v2":   {problem: "no flag --typ", hint: `did you mean "--type"?`},
 		"dev list --type v2":  {problem: "ibctl dev list has no flag --type", hint: "ibctl help dev list lists its flags"},
 		"dev list -x":         {problem: "no flag -x"},

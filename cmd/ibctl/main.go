@@ -6,7 +6,8 @@
 // it in its full form.
 //
 // The same binary serves the built-in clients: ibctl starts itself again as a
-// plugin process, see builtin.go.
+// plugin process, see builtin.go; and what only the kernel can end runs in a
+// process of its own, see internal/takedown.
 package main
 
 import (
@@ -14,11 +15,15 @@ import (
 	"os"
 
 	"github.com/ibctl/ibctl/core/plugin"
+	"github.com/ibctl/ibctl/internal/takedown"
 )
 
 func main() {
 	if name, ok := plugin.ServeName(os.Args); ok {
 		os.Exit(serveBuiltin(name, os.Stderr))
+	}
+	if takedown.IsChild(os.Args) {
+		os.Exit(takedown.ServeChild(os.Args))
 	}
 	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -56,7 +56,11 @@ func (inv *invocation) openOwnSession(ctx context.Context, devices []rdma.Device
 // fill registers devices before clients: each client then sees them all at once.
 func (s *ownSession) fill(ctx context.Context, devices []rdma.Device, specs []supervisor.Spec) error {
 	for _, d := range devices {
-		id, err := s.registry.RegisterDevice(ctx, d)
+		register := s.registry.RegisterDevice
+		if outOfService(d) != nil {
+			register = s.registry.RegisterDrained
+		}
+		id, err := register(ctx, d)
 		if err != nil {
 			return err
 		}
@@ -86,7 +90,7 @@ func (s *ownSession) device(client string, d rdma.Device) (*pluginv1.DeviceID, e
 		}
 		return s.plugin(client).DeviceID(a.Device), nil
 	}
-	return nil, fmt.Errorf("client %s on %s: %w", client, d.Name, core.ErrNotAttached)
+	return nil, notAttached(client, d)
 }
 
 // conn implements session.

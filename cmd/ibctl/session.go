@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"google.golang.org/grpc"
 
+	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 	"github.com/ibctl/ibctl/core/rdma"
 )
@@ -61,4 +63,12 @@ func (inv *invocation) openAll(ctx context.Context, devices []rdma.Device) (sess
 		return d.open(ctx, nil)
 	}
 	return inv.openOwnSession(ctx, devices, builtins())
+}
+
+// notAttached says why a client is not on a device.
+func notAttached(client string, d rdma.Device) error {
+	if err := outOfService(d); err != nil {
+		return err
+	}
+	return fmt.Errorf("client %s on %s: %w", client, d.Name, core.ErrNotAttached)
 }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/api/apiv1"
+	"github.com/ibctl/ibctl/internal/drained"
+	"github.com/ibctl/ibctl/internal/takedown"
+)
+
+const argsDevice = "DEV"
+
+func devDrainCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "drain", Usage: "take a device out of service, in order, and leave it there",
+		ArgsUsage: argsDevice,
+		Description: takedownFlagsHelp + `
+
+Then every client's Remove is called, the last one added first. The device stays
+drained, ibctl's clients keep off it, until ibctl dev undrain, or until it is gone.`,
+		UsageText: "ibctl dev drain mlx5_0 --dry-run\twhat would happen\n" +
+			"ibctl dev drain mlx5_0\tor a refusal that says who is in the way\n" +
+			"ibctl dev drain mlx5_0 --evict term\tend those who are",
+		Flags: takedownFlags(),
+		Action: inv.takeDown(func(_ context.Context, _ *cli.Context, job *takedown.Job, _ []rdma.Device) error {
+			job.Keep = true
+			return nil
+		}, 1),
+	}
+}
+
+func devUndrainCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "undrain", Usage: "put a drained device back into service",
+		ArgsUsage: argsDevice,
+		Description: `Returns when every client has been added to the device. One that is in service
+is left alone.`,
+		UsageText: "ibctl dev undrain mlx5_0\tafter ibctl dev drain",
+		Action:    inv.devUndrain,
+	}
+}
+
+func (inv *invocation) devUndrain(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+	}
+	if err := inv.mayChange(c, false); err != nil {
+		return err
+	}
+	ctx, cancel := inv.limit(c.Context)
+	defer cancel()
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	found, all, err := inv.takedownTarget(ctx, c)
+	if err != nil {
+		return orInterruption(ctx, err)
+	}
+	inv.printer().Warn(found.warnings...)
+	return orInterruption(ctx, inv.undrain(ctx, found.targets[0].device, all))
+}
+
+// undrain puts a device and its sub-devices back, itself first.
+func (inv *invocation) undrain(ctx context.Context, d rdma.Device, all []rdma.Device) error {
+	store := drained.Open(drained.Dir)
+	for _, parent := range all {
+		if _, is, err := store.Get(parent); is && err == nil && parent.Name == d.Parent {
+			return fmt.Errorf("%s belongs to %s, which is drained: undrain that one: %w", d.Name, parent.Name, syscall.EBUSY)
+		}
+	}
+	devices := withSubDevices([]rdma.Device{d}, all)
+	lock, err := store.Lock(devices...)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	service, err := inv.takedownService(ctx)
+	if err != nil {
+		return err
+	}
+	for i := len(devices) - 1; i >= 0; i-- {
+		if err := inv.undrainOne(ctx, service, store, devices[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (inv *invocation) undrainOne(ctx context.Context, service takedown.Service, store drained.Store, d rdma.Device) error {
+	daemon, ok := service.(daemonDrains)
+	if !ok {
+		return store.Forget(d.Index.Or(0))
+	}
+	_, err := daemon.daemon.Undrain(ctx, &apiv1.UndrainRequest{Device: &apiv1.KernelDevice{Index: d.Index.Or(0)}})
+	return plainStatus(err)
+}
+
+// drainedError says that no client is on a device, and until when. It is
+// core.ErrDrained.
+type drainedError struct {
+	device string
+	since  time.Time
+}
+
+// Error implements error.
+func (e *drainedError) Error() string {
+	return fmt.Sprintf("%s is drained, since %s: ibctl dev undrain %s puts it back into service", e.device, e.since.Local().Format(time.DateTime), e.device)
+}
+
+// Unwrap returns what it is.
+func (e *drainedError) Unwrap() error { return core.ErrDrained }
+
+// outOfService returns an error for a device that is drained. Where it cannot be
+// read whether it is, it is not.
+func outOfService(d rdma.Device) error {
+	e, is, err := drained.Open(drained.Dir).Get(d)
+	if !is || err != nil {
+		return nil
+	}
+	return &drainedError{d.Name, e.Since}
+}
