@@ -17,10 +17,12 @@ const skew = time.Second
 
 // told gives an error back its errno. The other side keeps the same deadline, and
 // where it is the first to find that it has passed, it breaks off without a
-// reason: then the deadline is the reason.
+// reason: then the deadline is the reason. gRPC may see that before ctx does, which
+// is waited for: whoever gets the error may ask ctx.
 func told(ctx context.Context, err error) error {
 	deadline, limited := ctx.Deadline()
-	if limited && status.Code(err) == codes.Canceled && time.Until(deadline) < skew {
+	brokenOff := status.Code(err) == codes.Canceled || status.Code(err) == codes.DeadlineExceeded
+	if limited && brokenOff && time.Until(deadline) < skew {
 		<-ctx.Done()
 		err = status.FromContextError(ctx.Err()).Err()
 	}
