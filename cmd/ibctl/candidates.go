@@ -10,6 +10,7 @@ import (
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/host"
+	"github.com/ibctl/ibctl/internal/libenv"
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/takedown"
 )
@@ -54,6 +55,10 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 			return inv.portCandidates()
 		}
 		return inv.deviceCandidates()
+	case argPort:
+		return slices.Concat(inv.deviceCandidates(), inv.portCandidates(), plainCandidates([]string{everyPort}))
+	case argLibrary:
+		return plainCandidates(libenv.Libraries())
 	case "STATE":
 		return plainCandidates(cmStates())
 	case argsPorts, argsMode, argsTOS:

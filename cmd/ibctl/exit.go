@@ -49,7 +49,7 @@ type exit struct {
 func exits() []exit {
 	return []exit{
 		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isType[*config.Error], isAny(host.ErrBadSelector))},
-		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError])},
+		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError], isType[*noGIDError])},
 		// Before a plugin that does not start: it may be that it was not given time.
 		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning, core.ErrDrained, core.ErrDraining), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(

@@ -19,6 +19,7 @@ func gidCommand(inv *invocation) *cli.Command {
 				Flags:  gidFilterFlags(),
 				Action: inv.gidShow,
 			},
+			gidResolveCommand(inv),
 		},
 	}
 }

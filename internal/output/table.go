@@ -14,7 +14,7 @@ type Column[R any] struct {
 	Wide bool
 }
 
-// Body is the shape in which people see a result: [Rows] or [Records].
+// Body is the shape in which people see a result: [Rows], [Records] or [Lines].
 type Body interface {
 	render(b *strings.Builder, style Style)
 }

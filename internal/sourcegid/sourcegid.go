@@ -1,8 +1,10 @@
-// Package sourcegid works out which entry of a port's GID table the kernel's
-// connection manager uses as the source of a connection. The kernel does not
-// tell; the rule is that of drivers/infiniband/core/cma.c: the first entry that
-// has the GID, the type that is the port's default, and the netdev that the route
-// leads to.
+// Package sourcegid works out which entry of a port's GID table is the one to use.
+//
+// For a connection the kernel's connection manager decides, and does not tell; the
+// rule is that of drivers/infiniband/core/cma.c: the first entry that has the GID,
+// the type that is the port's default, and the netdev that the route leads to.
+//
+// Where no connection is given, there is an order of preference: see [Class].
 //
 // Its functions may be called by any number of goroutines at once.
 package sourcegid

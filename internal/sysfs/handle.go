@@ -1,6 +1,10 @@
 package sysfs
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ibctl/ibctl/core/rdma"
+)
 
 // Device holds the directory of one device open. It is that device's for good:
 // a rename does not matter, and once the device is removed it stays empty,
@@ -25,4 +29,19 @@ func (fs *FS) OpenDevice(name string) (*Device, error) {
 func (d *Device) Close() error {
 	d.dir.close()
 	return nil
+}
+
+// PortState reads the logical state of a port as it is now; unknown if it can't be
+// read.
+func (d *Device) PortState(port uint32) rdma.Opt[rdma.PortState] {
+	var buf [64]byte
+	text, err := d.dir.read(fmt.Sprintf("ports/%d/state", port), buf[:])
+	if err != nil {
+		return rdma.Opt[rdma.PortState]{}
+	}
+	state, err := parsePortState(text)
+	if err != nil {
+		return rdma.Opt[rdma.PortState]{}
+	}
+	return rdma.Known(state)
 }

@@ -18,6 +18,7 @@ import (
 // service answers questions about the devices that the client drives.
 type service struct {
 	rocev1.UnimplementedRoCEServer
+	client  *Client
 	devices *plugin.Devices
 }
 

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ibctl/ibctl/core/plugin"
+	"github.com/ibctl/ibctl/internal/configfs"
 	"github.com/ibctl/ibctl/internal/sysfs"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 )
@@ -32,11 +33,15 @@ type Config struct {
 // Client is the roce client. It is made for one process, and its methods are
 // called by [plugin.Serve].
 type Client struct {
-	sysfs *sysfs.FS
+	sysfs    *sysfs.FS
+	configfs configfs.Tree
+	live     bool // sysfs is this host's
 }
 
 // New returns a client of this host's devices.
-func New() *Client { return &Client{sysfs: sysfs.Live()} }
+func New() *Client {
+	return &Client{sysfs: sysfs.Live(), configfs: configfs.New(configfs.DefaultRoot), live: true}
+}
 
 // Name implements [plugin.Client].
 func (c *Client) Name() string { return Name }
@@ -57,7 +62,7 @@ func (c *Client) Configure(_ context.Context, _ *plugin.Host, config []byte) err
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
-	c.sysfs = tree
+	c.sysfs, c.live = tree, false
 	return nil
 }
 
@@ -86,5 +91,5 @@ func (c *Client) Remove(_ context.Context, dev *plugin.Device) error {
 
 // RegisterServices implements [plugin.ServiceProvider].
 func (c *Client) RegisterServices(r grpc.ServiceRegistrar, devices *plugin.Devices) {
-	rocev1.RegisterRoCEServer(r, &service{devices: devices})
+	rocev1.RegisterRoCEServer(r, &service{client: c, devices: devices})
 }

@@ -12,15 +12,23 @@ import (
 func NewPortGIDs(device string, port uint32, entries []rdma.GIDEntry, warnings []rdma.Warning) *PortGIDs {
 	out := &PortGIDs{Device: device, Port: port}
 	for _, e := range entries {
-		out.Gids = append(out.Gids, newGID(e))
+		out.Gids = append(out.Gids, NewGID(e))
 	}
-	for _, w := range warnings {
-		out.Warnings = append(out.Warnings, &Warning{Object: w.Object, Op: w.Op, Error: pluginv1.NewError(w.Err)})
+	out.Warnings = NewWarnings(warnings)
+	return out
+}
+
+// NewWarnings writes warnings down.
+func NewWarnings(list []rdma.Warning) []*Warning {
+	var out []*Warning
+	for _, w := range list {
+		out = append(out, &Warning{Object: w.Object, Op: w.Op, Error: pluginv1.NewError(w.Err)})
 	}
 	return out
 }
 
-func newGID(e rdma.GIDEntry) *GID {
+// NewGID writes one slot down.
+func NewGID(e rdma.GIDEntry) *GID {
 	out := &GID{Index: e.Index, Gid: e.GID[:], Type: string(e.Type), Netdev: e.Netdev}
 	if v, ok := e.Default.Get(); ok {
 		out.Default = &v
@@ -32,20 +40,20 @@ func newGID(e rdma.GIDEntry) *GID {
 func (x *PortGIDs) Entries() ([]rdma.GIDEntry, error) {
 	entries := make([]rdma.GIDEntry, 0, len(x.GetGids()))
 	for _, g := range x.GetGids() {
-		e, err := g.entry()
+		e, err := g.Entry(x.GetDevice(), x.GetPort())
 		if err != nil {
-			return nil, fmt.Errorf("%s/%d/%d: %w", x.GetDevice(), x.GetPort(), g.GetIndex(), err)
+			return nil, err
 		}
-		e.Device, e.Port = x.GetDevice(), x.GetPort()
 		entries = append(entries, e)
 	}
 	return entries, nil
 }
 
-func (x *GID) entry() (rdma.GIDEntry, error) {
-	e := rdma.GIDEntry{Index: x.GetIndex(), Type: rdma.GIDType(x.GetType()), Netdev: x.GetNetdev()}
+// Entry reads one slot of a port.
+func (x *GID) Entry(device string, port uint32) (rdma.GIDEntry, error) {
+	e := rdma.GIDEntry{Device: device, Port: port, Index: x.GetIndex(), Type: rdma.GIDType(x.GetType()), Netdev: x.GetNetdev()}
 	if n := len(x.GetGid()); n != len(e.GID) {
-		return e, fmt.Errorf("GID of %d octets, want %d", n, len(e.GID))
+		return e, fmt.Errorf("%s/%d/%d: GID of %d octets, want %d", device, port, e.Index, n, len(e.GID))
 	}
 	copy(e.GID[:], x.GetGid())
 	if x.Default != nil {
@@ -58,9 +66,12 @@ func (x *GID) entry() (rdma.GIDEntry, error) {
 var errNoReason = errors.New("no reason given")
 
 // RDMAWarnings reads the table's warnings. errors.Is finds their errnos.
-func (x *PortGIDs) RDMAWarnings() []rdma.Warning {
+func (x *PortGIDs) RDMAWarnings() []rdma.Warning { return RDMAWarnings(x.GetWarnings()) }
+
+// RDMAWarnings reads warnings. errors.Is finds their errnos.
+func RDMAWarnings(warnings []*Warning) []rdma.Warning {
 	var list []rdma.Warning
-	for _, w := range x.GetWarnings() {
+	for _, w := range warnings {
 		err := w.GetError().Err()
 		if err == nil {
 			err = errNoReason

@@ -28,6 +28,76 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type GIDChangeKind int32
+
+const (
+	GIDChangeKind_GID_CHANGE_KIND_UNSPECIFIED GIDChangeKind = 0
+	// It was there when the watch began.
+	GIDChangeKind_GID_CHANGE_KIND_PRESENT GIDChangeKind = 1
+	// From here on changes are seen. It comes once, and says nothing of a GID.
+	GIDChangeKind_GID_CHANGE_KIND_READY   GIDChangeKind = 2
+	GIDChangeKind_GID_CHANGE_KIND_ADDED   GIDChangeKind = 3
+	GIDChangeKind_GID_CHANGE_KIND_REMOVED GIDChangeKind = 4
+	// The same GID, type and network interface at another index.
+	GIDChangeKind_GID_CHANGE_KIND_MOVED GIDChangeKind = 5
+	// The same GID at the same index, of another type or network interface.
+	GIDChangeKind_GID_CHANGE_KIND_CHANGED GIDChangeKind = 6
+	// Something may have been missed: text says what. The tables are read anew, so
+	// what follows is as they are; what was there for a while may not have been seen.
+	GIDChangeKind_GID_CHANGE_KIND_MISSED GIDChangeKind = 7
+)
+
+// Enum value maps for GIDChangeKind.
+var (
+	GIDChangeKind_name = map[int32]string{
+		0: "GID_CHANGE_KIND_UNSPECIFIED",
+		1: "GID_CHANGE_KIND_PRESENT",
+		2: "GID_CHANGE_KIND_READY",
+		3: "GID_CHANGE_KIND_ADDED",
+		4: "GID_CHANGE_KIND_REMOVED",
+		5: "GID_CHANGE_KIND_MOVED",
+		6: "GID_CHANGE_KIND_CHANGED",
+		7: "GID_CHANGE_KIND_MISSED",
+	}
+	GIDChangeKind_value = map[string]int32{
+		"GID_CHANGE_KIND_UNSPECIFIED": 0,
+		"GID_CHANGE_KIND_PRESENT":     1,
+		"GID_CHANGE_KIND_READY":       2,
+		"GID_CHANGE_KIND_ADDED":       3,
+		"GID_CHANGE_KIND_REMOVED":     4,
+		"GID_CHANGE_KIND_MOVED":       5,
+		"GID_CHANGE_KIND_CHANGED":     6,
+		"GID_CHANGE_KIND_MISSED":      7,
+	}
+)
+
+func (x GIDChangeKind) Enum() *GIDChangeKind {
+	p := new(GIDChangeKind)
+	*p = x
+	return p
+}
+
+func (x GIDChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (GIDChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_plugins_roce_rocev1_roce_proto_enumTypes[0].Descriptor()
+}
+
+func (GIDChangeKind) Type() protoreflect.EnumType {
+	return &file_plugins_roce_rocev1_roce_proto_enumTypes[0]
+}
+
+func (x GIDChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use GIDChangeKind.Descriptor instead.
+func (GIDChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{0}
+}
+
 type ListGIDsRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Device *pluginv1.DeviceID     `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
@@ -311,6 +381,564 @@ func (x *Warning) GetError() *pluginv1.Error {
 	return nil
 }
 
+// IPAddress is an IPv4 or IPv6 address.
+type IPAddress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Four or sixteen octets in network order.
+	Ip []byte `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	// The index of the interface of a link-local address.
+	ScopeId       uint32 `protobuf:"varint,2,opt,name=scope_id,json=scopeId,proto3" json:"scope_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IPAddress) Reset() {
+	*x = IPAddress{}
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IPAddress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IPAddress) ProtoMessage() {}
+
+func (x *IPAddress) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IPAddress.ProtoReflect.Descriptor instead.
+func (*IPAddress) Descriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *IPAddress) GetIp() []byte {
+	if x != nil {
+		return x.Ip
+	}
+	return nil
+}
+
+func (x *IPAddress) GetScopeId() uint32 {
+	if x != nil {
+		return x.ScopeId
+	}
+	return 0
+}
+
+// ResolveGIDRequest says what must fit, all of what it says. One of the first
+// four must be given.
+type ResolveGIDRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where a connection leads.
+	To *IPAddress `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// The address of this host that it comes from.
+	From *IPAddress `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// The network interface that the GID belongs to.
+	Netdev string             `protobuf:"bytes,3,opt,name=netdev,proto3" json:"netdev,omitempty"`
+	Device *pluginv1.DeviceID `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`
+	// Absent: any.
+	Port *uint32 `protobuf:"varint,5,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	// The kernel's text, "RoCE v2"; empty: what the port's connections use, or the
+	// first in the order of preference.
+	Type          string `protobuf:"bytes,6,opt,name=type,proto3" json:"type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveGIDRequest) Reset() {
+	*x = ResolveGIDRequest{}
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveGIDRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveGIDRequest) ProtoMessage() {}
+
+func (x *ResolveGIDRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveGIDRequest.ProtoReflect.Descriptor instead.
+func (*ResolveGIDRequest) Descriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ResolveGIDRequest) GetTo() *IPAddress {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *ResolveGIDRequest) GetFrom() *IPAddress {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ResolveGIDRequest) GetNetdev() string {
+	if x != nil {
+		return x.Netdev
+	}
+	return ""
+}
+
+func (x *ResolveGIDRequest) GetDevice() *pluginv1.DeviceID {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *ResolveGIDRequest) GetPort() uint32 {
+	if x != nil && x.Port != nil {
+		return *x.Port
+	}
+	return 0
+}
+
+func (x *ResolveGIDRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+type GIDResolution struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All GIDs that were looked at. At most one is chosen.
+	Candidates []*GIDCandidate `protobuf:"bytes,1,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	// Why none is; empty where one is.
+	Problem string `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"`
+	// What the routing tables said, if they were asked.
+	Netdev        string     `protobuf:"bytes,3,opt,name=netdev,proto3" json:"netdev,omitempty"`
+	Source        *IPAddress `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	Gateway       *IPAddress `protobuf:"bytes,5,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	Route         string     `protobuf:"bytes,6,opt,name=route,proto3" json:"route,omitempty"`
+	Rule          string     `protobuf:"bytes,7,opt,name=rule,proto3" json:"rule,omitempty"`
+	Warnings      []*Warning `protobuf:"bytes,8,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GIDResolution) Reset() {
+	*x = GIDResolution{}
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GIDResolution) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GIDResolution) ProtoMessage() {}
+
+func (x *GIDResolution) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GIDResolution.ProtoReflect.Descriptor instead.
+func (*GIDResolution) Descriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GIDResolution) GetCandidates() []*GIDCandidate {
+	if x != nil {
+		return x.Candidates
+	}
+	return nil
+}
+
+func (x *GIDResolution) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *GIDResolution) GetNetdev() string {
+	if x != nil {
+		return x.Netdev
+	}
+	return ""
+}
+
+func (x *GIDResolution) GetSource() *IPAddress {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *GIDResolution) GetGateway() *IPAddress {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+func (x *GIDResolution) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *GIDResolution) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *GIDResolution) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// GIDCandidate is one GID, and what became of it.
+type GIDCandidate struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Port   uint32                 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
+	Gid    *GID                   `protobuf:"bytes,3,opt,name=gid,proto3" json:"gid,omitempty"`
+	Chosen bool                   `protobuf:"varint,4,opt,name=chosen,proto3" json:"chosen,omitempty"`
+	Reason string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// MTU of the GID's network interface, in octets. Absent: unknown.
+	NetdevMtu *uint32 `protobuf:"varint,6,opt,name=netdev_mtu,json=netdevMtu,proto3,oneof" json:"netdev_mtu,omitempty"`
+	// The path MTU that follows from it, in octets. Absent: unknown, or too small.
+	PathMtu       *uint32 `protobuf:"varint,7,opt,name=path_mtu,json=pathMtu,proto3,oneof" json:"path_mtu,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GIDCandidate) Reset() {
+	*x = GIDCandidate{}
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GIDCandidate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GIDCandidate) ProtoMessage() {}
+
+func (x *GIDCandidate) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GIDCandidate.ProtoReflect.Descriptor instead.
+func (*GIDCandidate) Descriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GIDCandidate) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *GIDCandidate) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *GIDCandidate) GetGid() *GID {
+	if x != nil {
+		return x.Gid
+	}
+	return nil
+}
+
+func (x *GIDCandidate) GetChosen() bool {
+	if x != nil {
+		return x.Chosen
+	}
+	return false
+}
+
+func (x *GIDCandidate) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *GIDCandidate) GetNetdevMtu() uint32 {
+	if x != nil && x.NetdevMtu != nil {
+		return *x.NetdevMtu
+	}
+	return 0
+}
+
+func (x *GIDCandidate) GetPathMtu() uint32 {
+	if x != nil && x.PathMtu != nil {
+		return *x.PathMtu
+	}
+	return 0
+}
+
+type WatchGIDsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// None: all devices, those included that the client is attached to later.
+	Targets []*GIDWatchTarget `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
+	// Begin with the GIDs that are there.
+	IncludePresent bool `protobuf:"varint,2,opt,name=include_present,json=includePresent,proto3" json:"include_present,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *WatchGIDsRequest) Reset() {
+	*x = WatchGIDsRequest{}
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchGIDsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchGIDsRequest) ProtoMessage() {}
+
+func (x *WatchGIDsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchGIDsRequest.ProtoReflect.Descriptor instead.
+func (*WatchGIDsRequest) Descriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchGIDsRequest) GetTargets() []*GIDWatchTarget {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *WatchGIDsRequest) GetIncludePresent() bool {
+	if x != nil {
+		return x.IncludePresent
+	}
+	return false
+}
+
+// GIDWatchTarget is a device by its id, or another one that gets its name later.
+type GIDWatchTarget struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device *pluginv1.DeviceID     `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Absent: all ports.
+	Port          *uint32 `protobuf:"varint,3,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GIDWatchTarget) Reset() {
+	*x = GIDWatchTarget{}
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GIDWatchTarget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GIDWatchTarget) ProtoMessage() {}
+
+func (x *GIDWatchTarget) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GIDWatchTarget.ProtoReflect.Descriptor instead.
+func (*GIDWatchTarget) Descriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GIDWatchTarget) GetDevice() *pluginv1.DeviceID {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *GIDWatchTarget) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GIDWatchTarget) GetPort() uint32 {
+	if x != nil && x.Port != nil {
+		return *x.Port
+	}
+	return 0
+}
+
+// GIDChange is one thing that happened to a GID, or to the watch.
+type GIDChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  GIDChangeKind          `protobuf:"varint,1,opt,name=kind,proto3,enum=ibctl.roce.v1.GIDChangeKind" json:"kind,omitempty"`
+	// Nanoseconds since 1970: when it was seen.
+	TimeUnixNano int64  `protobuf:"varint,2,opt,name=time_unix_nano,json=timeUnixNano,proto3" json:"time_unix_nano,omitempty"`
+	Device       string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
+	Port         uint32 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
+	// As it is now; of one that is gone, as it was.
+	Gid *GID `protobuf:"bytes,5,opt,name=gid,proto3" json:"gid,omitempty"`
+	// As it was before it moved or changed.
+	Old *GID `protobuf:"bytes,6,opt,name=old,proto3" json:"old,omitempty"`
+	// What there is to be said beside that.
+	Text          string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GIDChange) Reset() {
+	*x = GIDChange{}
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GIDChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GIDChange) ProtoMessage() {}
+
+func (x *GIDChange) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_roce_rocev1_roce_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GIDChange.ProtoReflect.Descriptor instead.
+func (*GIDChange) Descriptor() ([]byte, []int) {
+	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GIDChange) GetKind() GIDChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return GIDChangeKind_GID_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *GIDChange) GetTimeUnixNano() int64 {
+	if x != nil {
+		return x.TimeUnixNano
+	}
+	return 0
+}
+
+func (x *GIDChange) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *GIDChange) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *GIDChange) GetGid() *GID {
+	if x != nil {
+		return x.Gid
+	}
+	return nil
+}
+
+func (x *GIDChange) GetOld() *GID {
+	if x != nil {
+		return x.Old
+	}
+	return nil
+}
+
+func (x *GIDChange) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_plugins_roce_rocev1_roce_proto protoreflect.FileDescriptor
 
 const file_plugins_roce_rocev1_roce_proto_rawDesc = "" +
@@ -339,9 +967,70 @@ const file_plugins_roce_rocev1_roce_proto_rawDesc = "" +
 	"\aWarning\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x12,\n" +
-	"\x05error\x18\x03 \x01(\v2\x16.ibctl.plugin.v1.ErrorR\x05error2R\n" +
+	"\x05error\x18\x03 \x01(\v2\x16.ibctl.plugin.v1.ErrorR\x05error\"6\n" +
+	"\tIPAddress\x12\x0e\n" +
+	"\x02ip\x18\x01 \x01(\fR\x02ip\x12\x19\n" +
+	"\bscope_id\x18\x02 \x01(\rR\ascopeId\"\xec\x01\n" +
+	"\x11ResolveGIDRequest\x12(\n" +
+	"\x02to\x18\x01 \x01(\v2\x18.ibctl.roce.v1.IPAddressR\x02to\x12,\n" +
+	"\x04from\x18\x02 \x01(\v2\x18.ibctl.roce.v1.IPAddressR\x04from\x12\x16\n" +
+	"\x06netdev\x18\x03 \x01(\tR\x06netdev\x121\n" +
+	"\x06device\x18\x04 \x01(\v2\x19.ibctl.plugin.v1.DeviceIDR\x06device\x12\x17\n" +
+	"\x04port\x18\x05 \x01(\rH\x00R\x04port\x88\x01\x01\x12\x12\n" +
+	"\x04type\x18\x06 \x01(\tR\x04typeB\a\n" +
+	"\x05_port\"\xc2\x02\n" +
+	"\rGIDResolution\x12;\n" +
+	"\n" +
+	"candidates\x18\x01 \x03(\v2\x1b.ibctl.roce.v1.GIDCandidateR\n" +
+	"candidates\x12\x18\n" +
+	"\aproblem\x18\x02 \x01(\tR\aproblem\x12\x16\n" +
+	"\x06netdev\x18\x03 \x01(\tR\x06netdev\x120\n" +
+	"\x06source\x18\x04 \x01(\v2\x18.ibctl.roce.v1.IPAddressR\x06source\x122\n" +
+	"\agateway\x18\x05 \x01(\v2\x18.ibctl.roce.v1.IPAddressR\agateway\x12\x14\n" +
+	"\x05route\x18\x06 \x01(\tR\x05route\x12\x12\n" +
+	"\x04rule\x18\a \x01(\tR\x04rule\x122\n" +
+	"\bwarnings\x18\b \x03(\v2\x16.ibctl.roce.v1.WarningR\bwarnings\"\xf0\x01\n" +
+	"\fGIDCandidate\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\rR\x04port\x12$\n" +
+	"\x03gid\x18\x03 \x01(\v2\x12.ibctl.roce.v1.GIDR\x03gid\x12\x16\n" +
+	"\x06chosen\x18\x04 \x01(\bR\x06chosen\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\"\n" +
+	"\n" +
+	"netdev_mtu\x18\x06 \x01(\rH\x00R\tnetdevMtu\x88\x01\x01\x12\x1e\n" +
+	"\bpath_mtu\x18\a \x01(\rH\x01R\apathMtu\x88\x01\x01B\r\n" +
+	"\v_netdev_mtuB\v\n" +
+	"\t_path_mtu\"t\n" +
+	"\x10WatchGIDsRequest\x127\n" +
+	"\atargets\x18\x01 \x03(\v2\x1d.ibctl.roce.v1.GIDWatchTargetR\atargets\x12'\n" +
+	"\x0finclude_present\x18\x02 \x01(\bR\x0eincludePresent\"y\n" +
+	"\x0eGIDWatchTarget\x121\n" +
+	"\x06device\x18\x01 \x01(\v2\x19.ibctl.plugin.v1.DeviceIDR\x06device\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
+	"\x04port\x18\x03 \x01(\rH\x00R\x04port\x88\x01\x01B\a\n" +
+	"\x05_port\"\xef\x01\n" +
+	"\tGIDChange\x120\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1c.ibctl.roce.v1.GIDChangeKindR\x04kind\x12$\n" +
+	"\x0etime_unix_nano\x18\x02 \x01(\x03R\ftimeUnixNano\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\x12\x12\n" +
+	"\x04port\x18\x04 \x01(\rR\x04port\x12$\n" +
+	"\x03gid\x18\x05 \x01(\v2\x12.ibctl.roce.v1.GIDR\x03gid\x12$\n" +
+	"\x03old\x18\x06 \x01(\v2\x12.ibctl.roce.v1.GIDR\x03old\x12\x12\n" +
+	"\x04text\x18\a \x01(\tR\x04text*\xf4\x01\n" +
+	"\rGIDChangeKind\x12\x1f\n" +
+	"\x1bGID_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17GID_CHANGE_KIND_PRESENT\x10\x01\x12\x19\n" +
+	"\x15GID_CHANGE_KIND_READY\x10\x02\x12\x19\n" +
+	"\x15GID_CHANGE_KIND_ADDED\x10\x03\x12\x1b\n" +
+	"\x17GID_CHANGE_KIND_REMOVED\x10\x04\x12\x19\n" +
+	"\x15GID_CHANGE_KIND_MOVED\x10\x05\x12\x1b\n" +
+	"\x17GID_CHANGE_KIND_CHANGED\x10\x06\x12\x1a\n" +
+	"\x16GID_CHANGE_KIND_MISSED\x10\a2\xf4\x01\n" +
 	"\x04RoCE\x12J\n" +
-	"\bListGIDs\x12\x1e.ibctl.roce.v1.ListGIDsRequest\x1a\x17.ibctl.roce.v1.PortGIDs\"\x03\x90\x02\x010\x01B,Z*github.com/ibctl/ibctl/plugins/roce/rocev1b\x06proto3"
+	"\bListGIDs\x12\x1e.ibctl.roce.v1.ListGIDsRequest\x1a\x17.ibctl.roce.v1.PortGIDs\"\x03\x90\x02\x010\x01\x12Q\n" +
+	"\n" +
+	"ResolveGID\x12 .ibctl.roce.v1.ResolveGIDRequest\x1a\x1c.ibctl.roce.v1.GIDResolution\"\x03\x90\x02\x01\x12M\n" +
+	"\tWatchGIDs\x12\x1f.ibctl.roce.v1.WatchGIDsRequest\x1a\x18.ibctl.roce.v1.GIDChange\"\x03\x90\x02\x010\x01B,Z*github.com/ibctl/ibctl/plugins/roce/rocev1b\x06proto3"
 
 var (
 	file_plugins_roce_rocev1_roce_proto_rawDescOnce sync.Once
@@ -355,27 +1044,53 @@ func file_plugins_roce_rocev1_roce_proto_rawDescGZIP() []byte {
 	return file_plugins_roce_rocev1_roce_proto_rawDescData
 }
 
-var file_plugins_roce_rocev1_roce_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_plugins_roce_rocev1_roce_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_plugins_roce_rocev1_roce_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_plugins_roce_rocev1_roce_proto_goTypes = []any{
-	(*ListGIDsRequest)(nil),   // 0: ibctl.roce.v1.ListGIDsRequest
-	(*PortGIDs)(nil),          // 1: ibctl.roce.v1.PortGIDs
-	(*GID)(nil),               // 2: ibctl.roce.v1.GID
-	(*Warning)(nil),           // 3: ibctl.roce.v1.Warning
-	(*pluginv1.DeviceID)(nil), // 4: ibctl.plugin.v1.DeviceID
-	(*pluginv1.Error)(nil),    // 5: ibctl.plugin.v1.Error
+	(GIDChangeKind)(0),        // 0: ibctl.roce.v1.GIDChangeKind
+	(*ListGIDsRequest)(nil),   // 1: ibctl.roce.v1.ListGIDsRequest
+	(*PortGIDs)(nil),          // 2: ibctl.roce.v1.PortGIDs
+	(*GID)(nil),               // 3: ibctl.roce.v1.GID
+	(*Warning)(nil),           // 4: ibctl.roce.v1.Warning
+	(*IPAddress)(nil),         // 5: ibctl.roce.v1.IPAddress
+	(*ResolveGIDRequest)(nil), // 6: ibctl.roce.v1.ResolveGIDRequest
+	(*GIDResolution)(nil),     // 7: ibctl.roce.v1.GIDResolution
+	(*GIDCandidate)(nil),      // 8: ibctl.roce.v1.GIDCandidate
+	(*WatchGIDsRequest)(nil),  // 9: ibctl.roce.v1.WatchGIDsRequest
+	(*GIDWatchTarget)(nil),    // 10: ibctl.roce.v1.GIDWatchTarget
+	(*GIDChange)(nil),         // 11: ibctl.roce.v1.GIDChange
+	(*pluginv1.DeviceID)(nil), // 12: ibctl.plugin.v1.DeviceID
+	(*pluginv1.Error)(nil),    // 13: ibctl.plugin.v1.Error
 }
 var file_plugins_roce_rocev1_roce_proto_depIdxs = []int32{
-	4, // 0: ibctl.roce.v1.ListGIDsRequest.device:type_name -> ibctl.plugin.v1.DeviceID
-	2, // 1: ibctl.roce.v1.PortGIDs.gids:type_name -> ibctl.roce.v1.GID
-	3, // 2: ibctl.roce.v1.PortGIDs.warnings:type_name -> ibctl.roce.v1.Warning
-	5, // 3: ibctl.roce.v1.Warning.error:type_name -> ibctl.plugin.v1.Error
-	0, // 4: ibctl.roce.v1.RoCE.ListGIDs:input_type -> ibctl.roce.v1.ListGIDsRequest
-	1, // 5: ibctl.roce.v1.RoCE.ListGIDs:output_type -> ibctl.roce.v1.PortGIDs
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	12, // 0: ibctl.roce.v1.ListGIDsRequest.device:type_name -> ibctl.plugin.v1.DeviceID
+	3,  // 1: ibctl.roce.v1.PortGIDs.gids:type_name -> ibctl.roce.v1.GID
+	4,  // 2: ibctl.roce.v1.PortGIDs.warnings:type_name -> ibctl.roce.v1.Warning
+	13, // 3: ibctl.roce.v1.Warning.error:type_name -> ibctl.plugin.v1.Error
+	5,  // 4: ibctl.roce.v1.ResolveGIDRequest.to:type_name -> ibctl.roce.v1.IPAddress
+	5,  // 5: ibctl.roce.v1.ResolveGIDRequest.from:type_name -> ibctl.roce.v1.IPAddress
+	12, // 6: ibctl.roce.v1.ResolveGIDRequest.device:type_name -> ibctl.plugin.v1.DeviceID
+	8,  // 7: ibctl.roce.v1.GIDResolution.candidates:type_name -> ibctl.roce.v1.GIDCandidate
+	5,  // 8: ibctl.roce.v1.GIDResolution.source:type_name -> ibctl.roce.v1.IPAddress
+	5,  // 9: ibctl.roce.v1.GIDResolution.gateway:type_name -> ibctl.roce.v1.IPAddress
+	4,  // 10: ibctl.roce.v1.GIDResolution.warnings:type_name -> ibctl.roce.v1.Warning
+	3,  // 11: ibctl.roce.v1.GIDCandidate.gid:type_name -> ibctl.roce.v1.GID
+	10, // 12: ibctl.roce.v1.WatchGIDsRequest.targets:type_name -> ibctl.roce.v1.GIDWatchTarget
+	12, // 13: ibctl.roce.v1.GIDWatchTarget.device:type_name -> ibctl.plugin.v1.DeviceID
+	0,  // 14: ibctl.roce.v1.GIDChange.kind:type_name -> ibctl.roce.v1.GIDChangeKind
+	3,  // 15: ibctl.roce.v1.GIDChange.gid:type_name -> ibctl.roce.v1.GID
+	3,  // 16: ibctl.roce.v1.GIDChange.old:type_name -> ibctl.roce.v1.GID
+	1,  // 17: ibctl.roce.v1.RoCE.ListGIDs:input_type -> ibctl.roce.v1.ListGIDsRequest
+	6,  // 18: ibctl.roce.v1.RoCE.ResolveGID:input_type -> ibctl.roce.v1.ResolveGIDRequest
+	9,  // 19: ibctl.roce.v1.RoCE.WatchGIDs:input_type -> ibctl.roce.v1.WatchGIDsRequest
+	2,  // 20: ibctl.roce.v1.RoCE.ListGIDs:output_type -> ibctl.roce.v1.PortGIDs
+	7,  // 21: ibctl.roce.v1.RoCE.ResolveGID:output_type -> ibctl.roce.v1.GIDResolution
+	11, // 22: ibctl.roce.v1.RoCE.WatchGIDs:output_type -> ibctl.roce.v1.GIDChange
+	20, // [20:23] is the sub-list for method output_type
+	17, // [17:20] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_plugins_roce_rocev1_roce_proto_init() }
@@ -385,18 +1100,22 @@ func file_plugins_roce_rocev1_roce_proto_init() {
 	}
 	file_plugins_roce_rocev1_roce_proto_msgTypes[0].OneofWrappers = []any{}
 	file_plugins_roce_rocev1_roce_proto_msgTypes[2].OneofWrappers = []any{}
+	file_plugins_roce_rocev1_roce_proto_msgTypes[5].OneofWrappers = []any{}
+	file_plugins_roce_rocev1_roce_proto_msgTypes[7].OneofWrappers = []any{}
+	file_plugins_roce_rocev1_roce_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugins_roce_rocev1_roce_proto_rawDesc), len(file_plugins_roce_rocev1_roce_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   4,
+			NumEnums:      1,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_plugins_roce_rocev1_roce_proto_goTypes,
 		DependencyIndexes: file_plugins_roce_rocev1_roce_proto_depIdxs,
+		EnumInfos:         file_plugins_roce_rocev1_roce_proto_enumTypes,
 		MessageInfos:      file_plugins_roce_rocev1_roce_proto_msgTypes,
 	}.Build()
 	File_plugins_roce_rocev1_roce_proto = out.File

@@ -25,7 +25,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RoCE_ListGIDs_FullMethodName = "/ibctl.roce.v1.RoCE/ListGIDs"
+	RoCE_ListGIDs_FullMethodName   = "/ibctl.roce.v1.RoCE/ListGIDs"
+	RoCE_ResolveGID_FullMethodName = "/ibctl.roce.v1.RoCE/ResolveGID"
+	RoCE_WatchGIDs_FullMethodName  = "/ibctl.roce.v1.RoCE/WatchGIDs"
 )
 
 // RoCEClient is the client API for RoCE service.
@@ -41,6 +43,16 @@ type RoCEClient interface {
 	// the device is leaving, FAILED_PRECONDITION. A port or a slot that does not
 	// exist is NOT_FOUND. What can't be read comes as a warning beside what can.
 	ListGIDs(ctx context.Context, in *ListGIDsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PortGIDs], error)
+	// ResolveGID finds the one GID to use among those of all attached devices, and
+	// says of each other why not. Where nothing fits, no candidate is chosen, and
+	// problem says why. It asks the routing tables of the client's own network
+	// namespace.
+	ResolveGID(ctx context.Context, in *ResolveGIDRequest, opts ...grpc.CallOption) (*GIDResolution, error)
+	// WatchGIDs streams the changes of GID tables until it is cancelled, or for as
+	// long as the client lives. The tables are read after each event of the kernel
+	// that may have changed one, and from time to time without; what was there
+	// between two readings is not seen.
+	WatchGIDs(ctx context.Context, in *WatchGIDsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GIDChange], error)
 }
 
 type roCEClient struct {
@@ -70,6 +82,35 @@ func (c *roCEClient) ListGIDs(ctx context.Context, in *ListGIDsRequest, opts ...
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RoCE_ListGIDsClient = grpc.ServerStreamingClient[PortGIDs]
 
+func (c *roCEClient) ResolveGID(ctx context.Context, in *ResolveGIDRequest, opts ...grpc.CallOption) (*GIDResolution, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GIDResolution)
+	err := c.cc.Invoke(ctx, RoCE_ResolveGID_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roCEClient) WatchGIDs(ctx context.Context, in *WatchGIDsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GIDChange], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RoCE_ServiceDesc.Streams[1], RoCE_WatchGIDs_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchGIDsRequest, GIDChange]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RoCE_WatchGIDsClient = grpc.ServerStreamingClient[GIDChange]
+
 // RoCEServer is the server API for RoCE service.
 // All implementations must embed UnimplementedRoCEServer
 // for forward compatibility.
@@ -83,6 +124,16 @@ type RoCEServer interface {
 	// the device is leaving, FAILED_PRECONDITION. A port or a slot that does not
 	// exist is NOT_FOUND. What can't be read comes as a warning beside what can.
 	ListGIDs(*ListGIDsRequest, grpc.ServerStreamingServer[PortGIDs]) error
+	// ResolveGID finds the one GID to use among those of all attached devices, and
+	// says of each other why not. Where nothing fits, no candidate is chosen, and
+	// problem says why. It asks the routing tables of the client's own network
+	// namespace.
+	ResolveGID(context.Context, *ResolveGIDRequest) (*GIDResolution, error)
+	// WatchGIDs streams the changes of GID tables until it is cancelled, or for as
+	// long as the client lives. The tables are read after each event of the kernel
+	// that may have changed one, and from time to time without; what was there
+	// between two readings is not seen.
+	WatchGIDs(*WatchGIDsRequest, grpc.ServerStreamingServer[GIDChange]) error
 	mustEmbedUnimplementedRoCEServer()
 }
 
@@ -95,6 +146,12 @@ type UnimplementedRoCEServer struct{}
 
 func (UnimplementedRoCEServer) ListGIDs(*ListGIDsRequest, grpc.ServerStreamingServer[PortGIDs]) error {
 	return status.Error(codes.Unimplemented, "method ListGIDs not implemented")
+}
+func (UnimplementedRoCEServer) ResolveGID(context.Context, *ResolveGIDRequest) (*GIDResolution, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveGID not implemented")
+}
+func (UnimplementedRoCEServer) WatchGIDs(*WatchGIDsRequest, grpc.ServerStreamingServer[GIDChange]) error {
+	return status.Error(codes.Unimplemented, "method WatchGIDs not implemented")
 }
 func (UnimplementedRoCEServer) mustEmbedUnimplementedRoCEServer() {}
 func (UnimplementedRoCEServer) testEmbeddedByValue()              {}
@@ -128,17 +185,56 @@ func _RoCE_ListGIDs_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RoCE_ListGIDsServer = grpc.ServerStreamingServer[PortGIDs]
 
+func _RoCE_ResolveGID_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveGIDRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoCEServer).ResolveGID(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoCE_ResolveGID_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoCEServer).ResolveGID(ctx, req.(*ResolveGIDRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoCE_WatchGIDs_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchGIDsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RoCEServer).WatchGIDs(m, &grpc.GenericServerStream[WatchGIDsRequest, GIDChange]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RoCE_WatchGIDsServer = grpc.ServerStreamingServer[GIDChange]
+
 // RoCE_ServiceDesc is the grpc.ServiceDesc for RoCE service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var RoCE_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "ibctl.roce.v1.RoCE",
 	HandlerType: (*RoCEServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ResolveGID",
+			Handler:    _RoCE_ResolveGID_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "ListGIDs",
 			Handler:       _RoCE_ListGIDs_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchGIDs",
+			Handler:       _RoCE_WatchGIDs_Handler,
 			ServerStreams: true,
 		},
 	},
