@@ -25,7 +25,7 @@ func newApp(inv *invocation) *cli.App {
 		Writer:         inv.stdout,
 		ErrWriter:      inv.stderr,
 		Commands: []*cli.Command{
-			devCommand(inv), gidCommand(inv), cmCommand(inv), clientCommand(inv), eventsCommand(inv),
+			devCommand(inv), gidCommand(inv), cmCommand(inv), statCommand(inv), clientCommand(inv), eventsCommand(inv),
 			serveCommand(inv), completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
 		},
 	}
@@ -49,7 +49,7 @@ func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{
 // stands for the value; completion goes by it.
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: string(defaultFormat), Usage: "print as `FORMAT`: table, wide, json, jsonl, yaml or name"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: string(defaultFormat), Usage: "print as `FORMAT`: table, wide, json, jsonl, yaml, name, jsonpath=…, custom-columns=…"},
 		&cli.BoolFlag{Name: "json", Aliases: []string{"j"}, Usage: "the same as -o json"},
 		&cli.BoolFlag{Name: "no-headers", Usage: "print tables without their first line"},
 		&cli.StringFlag{Name: "root", Usage: "read the captured sysfs tree in `DIR` instead of this host"},

@@ -61,7 +61,7 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 		return plainCandidates(libenv.Libraries())
 	case "STATE":
 		return plainCandidates(cmStates())
-	case argsPorts, argsMode, argsTOS:
+	case argsPorts, argsPort, argsMode, argsTOS:
 		return slices.Concat(inv.deviceCandidates(), inv.portCandidates())
 	case argsClient:
 		return plainCandidates(builtins())
@@ -84,6 +84,10 @@ func plainCandidates(texts []string) []candidate {
 func formatNames() []string {
 	var names []string
 	for _, f := range output.Formats() {
+		names = append(names, string(f))
+	}
+	names = append(names, string(output.JSONPath)+"=", string(output.CustomColumns)+"=")
+	for _, f := range output.LegacyFormats() {
 		names = append(names, string(f))
 	}
 	return names

@@ -56,7 +56,8 @@ type cmID struct {
 	Source      string `json:"src_addr,omitzero"`
 	Destination string `json:"dst_addr,omitzero"`
 
-	ips []netip.Addr // of both ends, without zone
+	ips   []netip.Addr     // of both ends, without zone
+	index rdma.Opt[uint32] // of the device
 }
 
 func newCMID(device string, id *cmv1.ConnectionID) cmID {
@@ -101,6 +102,7 @@ func (inv *invocation) cmList(c *cli.Context) error {
 		Kind: "CMIDList", Items: items, Warnings: found.warnings,
 		Body: output.Rows(items, cmIDColumns),
 		Name: cmID.name,
+		RDMA: rdmaCMIDs,
 	})
 }
 
@@ -148,7 +150,9 @@ func (inv *invocation) askCMIDs(ctx context.Context, targets []target) (all cmAn
 		}
 		return receiveAll(stream, func(list *cmv1.IDList) {
 			for _, id := range list.GetIds() {
-				a.items = append(a.items, newCMID(list.GetDevice(), id))
+				item := newCMID(list.GetDevice(), id)
+				item.index = t.device.Index
+				a.items = append(a.items, item)
 			}
 			a.warnings = append(a.warnings, cmv1.RDMAWarnings(list.GetWarnings())...)
 		})

@@ -21,12 +21,9 @@ func cmStatCommand(inv *invocation) *cli.Command {
 		ArgsUsage: argsPorts,
 		UsageText: "ibctl cm stat mlx5_0\twhat a device has sent and received\n" +
 			"ibctl cm stat --watch\twhat happens now, every second",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "messages that were never seen, too"},
-			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "go on, and show what changed, with rates"},
-			&cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Value: time.Second, Usage: "with --watch, look every `DURATION`"},
-			&cli.UintFlag{Name: "count", Aliases: []string{"c"}, Usage: "with --watch, stop after looking `N` times"},
-		},
+		}, watchFlags()...),
 		Action: inv.cmStat,
 	}
 }
@@ -66,17 +63,10 @@ func (c cmCounter) seen() bool {
 }
 
 func (inv *invocation) cmStat(c *cli.Context) error {
-	watch := c.Bool("watch")
-	switch {
-	case !watch && (c.IsSet("interval") || c.IsSet("count")):
-		return usagef("--interval and --count go with --watch")
-	case watch && c.Duration("interval") <= 0:
-		return usagef("--interval %v: want more than nothing", c.Duration("interval"))
-	case watch && inv.root != "":
-		return usagef("--watch has nothing to see in a captured tree")
-	case watch && (inv.format == output.JSON || inv.format == output.YAML):
-		return usagef("--watch has no end that a document could have: use -o jsonl")
+	if err := inv.checkWatch(c); err != nil {
+		return err
 	}
+	watch := c.Bool("watch")
 	ctx, cancel := inv.limit(c.Context)
 	defer cancel()
 	found, err := inv.targets(ctx, c.Args().Slice(), host.Summary)
@@ -104,7 +94,7 @@ func (inv *invocation) cmStat(c *cli.Context) error {
 		return err
 	}
 	items := answer.items
-	if !c.Bool("all") && !inv.format.Structured() {
+	if !c.Bool("all") && !inv.format.Whole() {
 		items = slices.DeleteFunc(items, func(c cmCounter) bool { return !c.seen() })
 	}
 	return inv.printCounters(found, items, cmCounterColumns)

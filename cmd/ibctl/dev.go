@@ -53,7 +53,7 @@ func (inv *invocation) devVerb(detail host.Detail, body func([]rdma.Device) outp
 	return func(c *cli.Context) error {
 		ctx, cancel := inv.limit(c.Context)
 		defer cancel()
-		if inv.format.Structured() {
+		if inv.format.Whole() {
 			detail = host.Full
 		}
 		found, err := inv.targets(ctx, c.Args().Slice(), detail)
@@ -70,6 +70,7 @@ func (inv *invocation) devVerb(detail host.Detail, body func([]rdma.Device) outp
 			Kind: "DeviceList", Items: devices, Warnings: found.warnings,
 			Body: body(devices),
 			Name: func(d rdma.Device) string { return d.Name },
+			RDMA: rdmaDevices, Legacy: map[output.Format]func([]rdma.Device) []string{output.IBDev2Netdev: ibdev2netdev},
 		})
 	}
 }

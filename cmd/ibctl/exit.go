@@ -15,6 +15,7 @@ import (
 	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/config"
+	"github.com/ibctl/ibctl/internal/counters"
 	"github.com/ibctl/ibctl/internal/daemon"
 	"github.com/ibctl/ibctl/internal/drained"
 	"github.com/ibctl/ibctl/internal/host"
@@ -48,12 +49,13 @@ type exit struct {
 // exits is that table, the only one. The first row that fits an error decides.
 func exits() []exit {
 	return []exit{
-		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isType[*config.Error], isAny(host.ErrBadSelector))},
+		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isType[*output.TemplateError], isType[*config.Error], isType[*counters.UnknownError], isAny(host.ErrBadSelector))},
 		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError], isType[*noGIDError])},
 		// Before a plugin that does not start: it may be that it was not given time.
 		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning, core.ErrDrained, core.ErrDraining), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(
-			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace, drained.ErrNoIndex, syscall.EOPNOTSUPP), isType[*supervisor.StartError], isType[*supervisor.DeadError],
+			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace, drained.ErrNoIndex, syscall.EOPNOTSUPP),
+			isAny(counters.ErrUnsupported, counters.ErrNone), isType[*supervisor.StartError], isType[*supervisor.DeadError],
 			isStatus(codes.Unavailable, codes.Unimplemented))},
 		{exitPermission, "permission", either(isAny(fs.ErrPermission, config.ErrRefused, api.ErrStranger), isStatus(codes.PermissionDenied))},
 		{exitFailed, "failed", func(error) bool { return true }},
@@ -63,7 +65,7 @@ func exits() []exit {
 // isGone matches what is not there, or no more: a plugin refuses questions about
 // a device that is leaving.
 func isGone(err error) bool {
-	return errors.Is(err, host.ErrNotFound) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
+	return errors.Is(err, host.ErrNotFound) || errors.Is(err, counters.ErrGone) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
 }
 
 // isOutOfService matches what is there, and nobody is to use.

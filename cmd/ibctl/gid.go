@@ -57,7 +57,8 @@ func (inv *invocation) gidShow(c *cli.Context) error {
 	items := slices.DeleteFunc(answer.items, func(i gidItem) bool { return !filter.passes(i) })
 	return printResult(inv, found, output.Result[gidItem]{
 		Kind: "GIDList", Items: items, Warnings: found.warnings,
-		Body: output.Rows(items, gidColumns),
-		Name: gidItem.name,
+		Body:   output.Rows(items, gidColumns),
+		Name:   gidItem.name,
+		Legacy: map[output.Format]func([]gidItem) []string{output.ShowGIDs: showGIDs},
 	})
 }

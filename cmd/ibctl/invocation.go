@@ -22,6 +22,7 @@ type invocation struct {
 	stdout, stderr io.Writer
 
 	format    output.Format
+	template  *output.Template // of a format that has one
 	noHeaders bool
 	verbose   bool
 	root      string
@@ -53,6 +54,9 @@ func (inv *invocation) dispatch(args []string) error {
 	if l.help {
 		return inv.help(app, l.path)
 	}
+	if err := l.checkFormat(); err != nil {
+		return err
+	}
 	return app.RunContext(context.Background(), l.canonical())
 }
 
@@ -60,7 +64,7 @@ func (inv *invocation) dispatch(args []string) error {
 func (inv *invocation) setOptions(c *cli.Context) (err error) {
 	inv.noHeaders, inv.verbose = c.Bool("no-headers"), c.Bool("verbose")
 	inv.root, inv.socket, inv.timeout = c.String("root"), c.String("socket"), c.Duration("timeout")
-	if inv.format, err = output.ParseFormat(c.String("output")); err != nil {
+	if inv.format, inv.template, err = output.ParseFormat(c.String("output")); err != nil {
 		inv.format = defaultFormat
 		return &usageError{problem: err.Error()}
 	}
@@ -100,7 +104,7 @@ func (inv *invocation) limit(ctx context.Context) (context.Context, context.Canc
 
 // printer writes results the way the options ask for.
 func (inv *invocation) printer() output.Printer {
-	return output.Printer{Out: inv.stdout, Err: inv.stderr, Format: inv.format, NoHeaders: inv.noHeaders}
+	return output.Printer{Out: inv.stdout, Err: inv.stderr, Format: inv.format, Template: inv.template, NoHeaders: inv.noHeaders}
 }
 
 // hint says something helpful to a person, and to nobody else: where the output

@@ -122,7 +122,7 @@ func (l *line) format() output.Format {
 	f := defaultFormat
 	for _, g := range l.globals {
 		name, value, _ := strings.Cut(g, "=")
-		switch parsed, err := output.ParseFormat(value); {
+		switch parsed, _, err := output.ParseFormat(value); {
 		case name == "--json":
 			return output.JSON
 		case name == "--output" && err == nil:

@@ -66,6 +66,8 @@ var rules = []rule{
 		why: "it remembers, whoever asks"},
 	{room: "internal/takedown", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/daemon", module + "internal/api", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
 		why: "it knows no more of ibctl serve than that clients can be taken off"},
+	{room: "internal/counters", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
+		why: "it puts together what the kernel counts, whoever asks"},
 	{room: "internal/host", never: []string{module + "internal/output", module + "internal/supervisor", module + "cmd", module + "plugins", grpc, goPlugin, urfave},
 		why: "it feeds the registry and is asked by the rest"},
 	{room: "internal/supervisor", never: []string{module + "internal/output", module + "internal/host", module + "internal/sysfs", module + "internal/nldev", module + "plugins", module + "cmd", urfave, netlink},

@@ -12,6 +12,10 @@ const (
 	cmdPortGet    = 5
 	cmdSysGet     = 6
 	cmdGetCharDev = 15
+	cmdStatSet    = 16
+	cmdStatGet    = 17
+	cmdStatDel    = 18
+	cmdStatStatus = 24
 	cmdDelDev     = 27
 	cmdMonitor    = 28
 )
@@ -91,6 +95,14 @@ func opName(op uint16) string {
 		return "RES_SRQ_GET"
 	case cmdGetCharDev:
 		return "GET_CHARDEV"
+	case cmdStatSet:
+		return "STAT_SET"
+	case cmdStatGet:
+		return "STAT_GET"
+	case cmdStatDel:
+		return "STAT_DEL"
+	case cmdStatStatus:
+		return "STAT_GET_STATUS"
 	case cmdDelDev:
 		return "DELDEV"
 	case cmdMonitor:

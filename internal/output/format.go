@@ -2,6 +2,7 @@ package output
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -16,22 +17,69 @@ const (
 	JSONL Format = "jsonl"
 	YAML  Format = "yaml"
 	Name  Format = "name"
+
+	// JSONPath and CustomColumns are kubectl's: a [Template] says what is shown.
+	JSONPath      Format = "jsonpath"
+	CustomColumns Format = "custom-columns"
+
+	// These are the forms of older tools, which not every verb knows:
+	// rdma -j, ibdev2netdev and show_gids.
+	RDMAJSON     Format = "rdma-json"
+	IBDev2Netdev Format = "ibdev2netdev"
+	ShowGIDs     Format = "show_gids"
 )
 
-// Formats lists all formats, in the order in which help shows them.
+// Formats lists the formats that every result can be shown in and that need no
+// template, in the order in which help shows them.
 func Formats() []Format { return []Format{Table, Wide, JSON, JSONL, YAML, Name} }
 
-// ParseFormat returns the format called text.
-func ParseFormat(text string) (Format, error) {
-	if f := Format(text); slices.Contains(Formats(), f) {
-		return f, nil
+// LegacyFormats lists the forms of older tools.
+func LegacyFormats() []Format { return []Format{RDMAJSON, IBDev2Netdev, ShowGIDs} }
+
+// fromFile is what the name of a format ends in whose template is in a file.
+const fromFile = "-file"
+
+// ParseFormat returns the format that text asks for, and the template of one
+// that has any: jsonpath=TEMPLATE, custom-columns=SPEC, or either in a file, as
+// in jsonpath-file=FILE.
+func ParseFormat(text string) (Format, *Template, error) {
+	f := Format(text)
+	if slices.Contains(Formats(), f) || slices.Contains(LegacyFormats(), f) {
+		return f, nil, nil
 	}
-	return "", fmt.Errorf("no output format %q: want one of %s", text, formatList())
+	name, argument, given := strings.Cut(text, "=")
+	kind, inFile := strings.CutSuffix(name, fromFile)
+	switch f = Format(kind); {
+	case f != JSONPath && f != CustomColumns:
+		return "", nil, fmt.Errorf("no output format %q: want one of %s", text, formatList())
+	case !given || argument == "":
+		return "", nil, fmt.Errorf("-o %s wants a template, as in -o %s", name, templateExample(f))
+	}
+	if inFile {
+		content, err := os.ReadFile(argument)
+		if err != nil {
+			return "", nil, fmt.Errorf("-o %s: %w", name, err)
+		}
+		argument = string(content)
+	}
+	t, err := newTemplate(f, argument, inFile)
+	return f, t, err
+}
+
+func templateExample(f Format) string {
+	if f == JSONPath {
+		return "jsonpath='{.items[*].name}'"
+	}
+	return "custom-columns=NAME:.name"
 }
 
 func formatList() string {
-	names := make([]string, 0, len(Formats()))
+	var names []string
 	for _, f := range Formats() {
+		names = append(names, string(f))
+	}
+	names = append(names, "jsonpath=…", "custom-columns=…")
+	for _, f := range LegacyFormats() {
 		names = append(names, string(f))
 	}
 	return strings.Join(names, ", ")
@@ -40,3 +88,7 @@ func formatList() string {
 // Structured tells whether f is meant for a parser. What goes to standard error
 // is then a JSON object a line, too.
 func (f Format) Structured() bool { return f == JSON || f == JSONL || f == YAML }
+
+// Whole tells whether items are shown, or may be, with all that is known of
+// them.
+func (f Format) Whole() bool { return f.Structured() || f == JSONPath || f == CustomColumns }

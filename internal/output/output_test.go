@@ -172,12 +172,12 @@ func TestWriteErrorIsReturned(t *testing.T) {
 
 func TestParseFormat(t *testing.T) {
 	for _, f := range Formats() {
-		if got, err := ParseFormat(string(f)); got != f || err != nil {
+		if got, _, err := ParseFormat(string(f)); got != f || err != nil {
 			t.Errorf("ParseFormat(%q) = %q, %v", f, got, err)
 		}
 	}
 	for _, bad := range []string{"", "xml", "JSON", "json "} {
-		if _, err := ParseFormat(bad); err == nil || !strings.Contains(err.Error(), "table, wide, json") {
+		if _, _, err := ParseFormat(bad); err == nil || !strings.Contains(err.Error(), "table, wide, json") {
 			t.Errorf("ParseFormat(%q): %v, want an error that lists the formats", bad, err)
 		}
 	}

@@ -20,6 +20,10 @@ type Result[T any] struct {
 	// Name returns what -o name prints for one item: a name that ibctl takes as
 	// an argument.
 	Name func(T) string
+	// RDMA returns the items as rdma -j shows them, and Legacy as another older
+	// tool does, line by line, for the verbs that know the format.
+	RDMA   func([]T) []Object
+	Legacy map[Format]func([]T) []string
 }
 
 // Printer writes results in one format. The zero Format is not valid.
@@ -27,6 +31,7 @@ type Printer struct {
 	// Out takes documents, Err warnings and errors.
 	Out, Err  io.Writer
 	Format    Format
+	Template  *Template // of JSONPath and CustomColumns
 	NoHeaders bool
 }
 
@@ -63,8 +68,43 @@ func encode[T any](p Printer, r Result[T]) ([]byte, error) {
 		var b strings.Builder
 		r.Body.render(&b, Style{Wide: p.Format == Wide, NoHeaders: p.NoHeaders})
 		return []byte(b.String()), nil
+	case JSONPath:
+		return p.Template.document(newDocument(r))
+	case CustomColumns:
+		return encodeColumns(p, r.Items)
+	case RDMAJSON:
+		if r.RDMA != nil {
+			return encodeObjects(r.RDMA(r.Items))
+		}
+	default:
+		if lines := r.Legacy[p.Format]; lines != nil {
+			return encodeLegacy(lines(r.Items)), nil
+		}
 	}
-	return nil, fmt.Errorf("no output format %q", p.Format)
+	return nil, fmt.Errorf("%s has no form -o %s", r.Kind, p.Format)
+}
+
+func encodeColumns(p Printer, items any) ([]byte, error) {
+	lines, err := p.Template.rows(items)
+	if err != nil {
+		return nil, err
+	}
+	if !p.NoHeaders {
+		lines = append([][]string{p.Template.headers()}, lines...)
+	}
+	var b strings.Builder
+	align(&b, lines, make([]bool, len(p.Template.columns)))
+	return []byte(b.String()), nil
+}
+
+// encodeLegacy keeps the tabs between fields, which are part of the form; what is
+// between them must have been escaped.
+func encodeLegacy(lines []string) []byte {
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(line + "\n")
+	}
+	return []byte(b.String())
 }
 
 func encodeNames[T any](r Result[T]) []byte {

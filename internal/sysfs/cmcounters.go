@@ -44,13 +44,8 @@ var cmGroups = []struct {
 func (d *Device) CMCounters(name string, port uint32) ([]CMCounter, []rdma.Warning, error) {
 	r := cmReader{warnings: warnings{object: fmt.Sprintf("%s/%d", name, port)}}
 	p, err := d.dir.sub("ports/" + strconv.FormatUint(uint64(port), 10))
-	switch {
-	case errors.Is(err, unix.ENOENT) && !d.dir.exists("ports"):
-		return nil, nil, fmt.Errorf("%s: %w", r.object, ErrVanished)
-	case errors.Is(err, unix.ENOENT):
-		return nil, nil, fmt.Errorf("%s: %w", r.object, ErrNoPort)
-	case err != nil:
-		return nil, nil, fmt.Errorf("%s: open port: %w", r.object, err)
+	if err != nil {
+		return nil, nil, d.portError(r.object, err)
 	}
 	defer p.close()
 	for _, g := range cmGroups {

@@ -32,6 +32,7 @@ func TestRecordNLDev(t *testing.T) {
 		HCAs: []lab.HCA{{Name: "rxe0", Netdev: "eth0"}, {Name: "rxe1", Netdev: "eth1"}, {Name: "rxe2", Netdev: "eth2"}, {Name: "rxe3", Netdev: "blue0"}},
 	}.Up(t)
 	index := nl.NewRtAttr(1, nl.Uint32Attr(firstIndex(t)))
+	port := nl.NewRtAttr(3, nl.Uint32Attr(1))
 	missing := nl.NewRtAttr(1, nl.Uint32Attr(0x7ffffff0))
 	client := func(name string) *nl.RtAttr { return nl.NewRtAttr(69, nl.ZeroTerminated(name)) }
 	for _, q := range []struct {
@@ -49,6 +50,10 @@ func TestRecordNLDev(t *testing.T) {
 		{"chardev-uverbs", 15, 0, []*nl.RtAttr{client("uverbs"), index}},
 		{"chardev-cm", 15, 0, []*nl.RtAttr{client("rdma_cm")}},
 		{"chardev-missing", 15, 0, []*nl.RtAttr{client("nonesuch")}},
+		{"stat-get", 17, 0, []*nl.RtAttr{index, port}},
+		{"stat-mode", 17, 0, []*nl.RtAttr{index, port, nl.NewRtAttr(75, nl.Uint32Attr(19)), nl.NewRtAttr(74, nl.Uint32Attr(0))}},
+		{"stat-qp-dump", 17, unix.NLM_F_DUMP, []*nl.RtAttr{index, nl.NewRtAttr(75, nl.Uint32Attr(19))}},
+		{"stat-status", 24, 0, []*nl.RtAttr{index, port}},
 		{"bad-attribute", 1, 0, []*nl.RtAttr{nl.NewRtAttr(1, []byte{1})}},
 		{"bad-operation", 1000, 0, nil},
 	} {
