@@ -86,7 +86,6 @@ func formatNames() []string {
 	for _, f := range output.Formats() {
 		names = append(names, string(f))
 	}
-	names = append(names, string(output.JSONPath)+"=", string(output.CustomColumns)+"=")
 	for _, f := range output.LegacyFormats() {
 		names = append(names, string(f))
 	}

@@ -41,6 +41,10 @@ func (inv *invocation) askDaemon(ctx context.Context) (*daemonConn, error) {
 		return inv.daemon, nil
 	}
 	inv.asked = true
+	if inv.lines != nil && inv.lines.pool.conns[inv.socket] != nil {
+		inv.daemon = inv.lines.pool.conns[inv.socket]
+		return inv.daemon, nil
+	}
 	path, chosen := inv.socket, inv.socket != ""
 	if !chosen {
 		path = api.Socket
@@ -50,6 +54,8 @@ func (inv *invocation) askDaemon(ctx context.Context) (*daemonConn, error) {
 		inv.daemon, err = inv.greet(ctx, conn)
 	}
 	switch {
+	case err == nil && inv.lines != nil:
+		inv.lines.pool.conns[inv.socket] = inv.daemon
 	case err == nil:
 	case chosen:
 		return nil, err

@@ -65,7 +65,7 @@ func exits() []exit {
 // isGone matches what is not there, or no more: a plugin refuses questions about
 // a device that is leaving.
 func isGone(err error) bool {
-	return errors.Is(err, host.ErrNotFound) || errors.Is(err, counters.ErrGone) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
+	return errors.Is(err, host.ErrNotFound) || isAny(counters.ErrGone, counters.ErrNoQP)(err) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
 }
 
 // isOutOfService matches what is there, and nobody is to use.
@@ -136,14 +136,26 @@ func (inv *invocation) finish(err error) int {
 	if i, ok := errors.AsType[interruption](err); ok {
 		return 128 + int(i.signal) // as a shell shows it
 	}
+	if b, ok := errors.AsType[batchError](err); ok {
+		return b.code // its lines have said why
+	}
+	for _, p := range inv.problemsOf(err) {
+		inv.printer().Error(p)
+	}
+	return rowFor(err).code
+}
+
+// problemsOf returns what there is to be said of err.
+func (inv *invocation) problemsOf(err error) []output.Problem {
 	all, several := errors.AsType[problems](err)
 	if !several {
 		all = problems{err}
 	}
+	var list []output.Problem
 	for _, one := range all {
-		inv.printer().Error(inv.problemOf(one))
+		list = append(list, inv.problemOf(one))
 	}
-	return rowFor(err).code
+	return list
 }
 
 // nobodyReads tells whether the reader of the output is gone, as with | head.

@@ -47,3 +47,6 @@ func orInterruption(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// interrupted tells whether a signal is why err came about.
+func interrupted(err error) (interruption, bool) { return errors.AsType[interruption](err) }

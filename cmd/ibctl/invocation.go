@@ -29,6 +29,11 @@ type invocation struct {
 	socket    string // of ibctl serve; empty for the usual one, or noSocket
 	timeout   time.Duration
 
+	// lines is there while the invocation is a line of a batch, and where says
+	// which.
+	lines *batchLines
+	where string
+
 	// asked tells whether ibctl serve has been looked for, daemon what was found or
 	// without why nothing was, and notes what is to be said of it.
 	asked   bool
@@ -43,7 +48,7 @@ func (inv *invocation) dispatch(args []string) error {
 		return inv.complete(args[2:])
 	}
 	app := newApp(inv)
-	l, err := parseLine(app, args[min(1, len(args)):])
+	l, err := parseWith(app, inv.knownFlags(app), args[min(1, len(args)):])
 	inv.format = l.format() // an error is shown in the format that was asked for
 	if errors.Is(err, errNoCommand) && !inv.format.Structured() {
 		io.WriteString(inv.stderr, helpAll(app)+"\n") //nolint:errcheck // the error follows
@@ -57,7 +62,22 @@ func (inv *invocation) dispatch(args []string) error {
 	if err := l.checkFormat(); err != nil {
 		return err
 	}
+	if inv.lines != nil {
+		return inv.lines.dispatch(app, l)
+	}
 	return app.RunContext(context.Background(), l.canonical())
+}
+
+// knownFlags are those of app, which the lines of a batch share: collecting them
+// costs as much as running a short line.
+func (inv *invocation) knownFlags(app *cli.App) flagTable {
+	if inv.lines == nil {
+		return knownFlags(app)
+	}
+	if inv.lines.flags == nil {
+		inv.lines.flags = knownFlags(app)
+	}
+	return inv.lines.flags
 }
 
 // setOptions takes over the global options; it runs before every verb.
@@ -104,7 +124,7 @@ func (inv *invocation) limit(ctx context.Context) (context.Context, context.Canc
 
 // printer writes results the way the options ask for.
 func (inv *invocation) printer() output.Printer {
-	return output.Printer{Out: inv.stdout, Err: inv.stderr, Format: inv.format, Template: inv.template, NoHeaders: inv.noHeaders}
+	return output.Printer{Out: inv.stdout, Err: inv.stderr, Format: inv.format, Template: inv.template, NoHeaders: inv.noHeaders, Where: inv.where}
 }
 
 // hint says something helpful to a person, and to nobody else: where the output

@@ -26,7 +26,12 @@ type line struct {
 // nouns and verbs may be abbreviated. With an error, what was understood comes
 // back all the same.
 func parseLine(app *cli.App, words []string) (line, error) {
-	read := lex(knownFlags(app), words)
+	return parseWith(app, knownFlags(app), words)
+}
+
+// parseWith is parseLine for who knows the flags of app already.
+func parseWith(app *cli.App, known flagTable, words []string) (line, error) {
+	read := lex(known, words)
 	var l line
 	l.take(read.tokens, app.Flags)
 	if read.err != nil {

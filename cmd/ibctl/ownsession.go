@@ -56,27 +56,37 @@ func (inv *invocation) openOwnSession(ctx context.Context, devices []rdma.Device
 // fill registers devices before clients: each client then sees them all at once.
 func (s *ownSession) fill(ctx context.Context, devices []rdma.Device, specs []supervisor.Spec) error {
 	for _, d := range devices {
-		register := s.registry.RegisterDevice
-		if outOfService(d) != nil {
-			register = s.registry.RegisterDrained
-		}
-		id, err := register(ctx, d)
-		if err != nil {
+		if err := s.register(ctx, d); err != nil {
 			return err
 		}
-		s.devices[id] = d
 	}
 	for _, spec := range specs {
-		p, err := s.supervisor.Start(ctx, spec)
-		if err != nil {
-			return err
-		}
-		s.plugins = append(s.plugins, p)
-		if err := s.registry.RegisterClient(ctx, p); err != nil {
+		if err := s.start(ctx, spec); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *ownSession) register(ctx context.Context, d rdma.Device) error {
+	register := s.registry.RegisterDevice
+	if outOfService(d) != nil {
+		register = s.registry.RegisterDrained
+	}
+	id, err := register(ctx, d)
+	if err == nil {
+		s.devices[id] = d
+	}
+	return err
+}
+
+func (s *ownSession) start(ctx context.Context, spec supervisor.Spec) error {
+	p, err := s.supervisor.Start(ctx, spec)
+	if err != nil {
+		return err
+	}
+	s.plugins = append(s.plugins, p)
+	return s.registry.RegisterClient(ctx, p)
 }
 
 // device implements session.

@@ -36,6 +36,15 @@ func (inv *invocation) openSession(ctx context.Context, devices []rdma.Device, n
 	if d != nil {
 		return d.open(ctx, names)
 	}
+	return inv.openHere(ctx, devices, names)
+}
+
+// openHere opens a session without ibctl serve: that of the batch, if the verb is
+// a line of one.
+func (inv *invocation) openHere(ctx context.Context, devices []rdma.Device, names []string) (session, error) {
+	if inv.lines != nil {
+		return inv.lines.pool.open(ctx, inv, devices, names)
+	}
 	return inv.openOwnSession(ctx, devices, names)
 }
 
@@ -49,7 +58,7 @@ func (inv *invocation) openActing(ctx context.Context, devices []rdma.Device, na
 	if d != nil && d.mayChange {
 		return d.open(ctx, names)
 	}
-	return inv.openOwnSession(ctx, devices, names)
+	return inv.openHere(ctx, devices, names)
 }
 
 // openAll opens a session with all clients there are: those that ibctl serve has

@@ -2,8 +2,11 @@ package counters
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/nldev"
@@ -78,7 +81,8 @@ func (r *Reader) Bind(ctx context.Context, d rdma.Device, port, qpn uint32, set 
 	if err != nil {
 		return rdma.Opt[uint32]{}, err
 	}
-	return r.nl.BindCounter(ctx, index, port, qpn, set)
+	id, err := r.nl.BindCounter(ctx, index, port, qpn, set)
+	return id, noQP(qpn, err)
 }
 
 // Unbind takes a queue pair off a counter set. It needs CAP_NET_ADMIN.
@@ -87,5 +91,15 @@ func (r *Reader) Unbind(ctx context.Context, d rdma.Device, port, qpn, set uint3
 	if err != nil {
 		return err
 	}
-	return r.nl.UnbindCounter(ctx, index, port, qpn, set)
+	return noQP(qpn, r.nl.UnbindCounter(ctx, index, port, qpn, set))
+}
+
+// ErrNoQP says that a device has no queue pair of the number asked for.
+var ErrNoQP = errors.New("no such queue pair")
+
+func noQP(qpn uint32, err error) error {
+	if errors.Is(err, syscall.ENOENT) {
+		return fmt.Errorf("%d: %w: %w", qpn, ErrNoQP, err)
+	}
+	return err
 }

@@ -30,6 +30,7 @@ type warning struct {
 type header struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
+	Where      string `json:"where,omitzero"`
 }
 
 func newDocument[T any](r Result[T]) document {

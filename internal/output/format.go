@@ -63,6 +63,7 @@ func ParseFormat(text string) (Format, *Template, error) {
 		argument = string(content)
 	}
 	t, err := newTemplate(f, argument, inFile)
+	t.text = text
 	return f, t, err
 }
 

@@ -28,7 +28,7 @@ func (p Printer) Error(problem Problem) {
 		p.object(struct {
 			header
 			Problem
-		}{header{APIVersion, "Error"}, problem})
+		}{header{APIVersion, "Error", p.Where}, problem})
 		return
 	}
 	p.line(problem.Message)
@@ -47,7 +47,7 @@ func (p Printer) Warn(list ...rdma.Warning) {
 			p.object(struct {
 				header
 				warning
-			}{header{APIVersion, "Warning"}, newWarning(w)})
+			}{header{APIVersion, "Warning", p.Where}, newWarning(w)})
 			continue
 		}
 		p.line("warning: " + w.Error())
@@ -62,7 +62,25 @@ func (p Printer) Note(text string) {
 	}
 }
 
-func (p Printer) line(text string) { fmt.Fprintf(p.Err, "%s%s\n", program, Text(text)) }
+func (p Printer) line(text string) {
+	where := p.Where
+	if where != "" {
+		where += ": "
+	}
+	fmt.Fprintf(p.Err, "%s%s%s\n", program, Text(where), Text(text))
+}
+
+// Line writes v as JSON on a line of p.Out.
+func (p Printer) Line(v any) error {
+	text, err := encodeJSON(v, "")
+	if err != nil {
+		return err
+	}
+	if _, err := p.Out.Write(text); err != nil {
+		return &WriteError{err}
+	}
+	return nil
+}
 
 func (p Printer) object(v any) {
 	text, err := encodeJSON(v, "")

@@ -33,6 +33,9 @@ type Printer struct {
 	Format    Format
 	Template  *Template // of JSONPath and CustomColumns
 	NoHeaders bool
+	// Where says, before errors and warnings, what part of the input they are
+	// about: "setup.batch:3".
+	Where string
 }
 
 // Print writes r. It returns the first error of p.Out, wrapped; warnings follow

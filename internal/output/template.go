@@ -13,6 +13,7 @@ import (
 // Template is what -o jsonpath=… or -o custom-columns=… shows of a document, in
 // the language of kubectl (https://kubernetes.io/docs/reference/kubectl/jsonpath).
 type Template struct {
+	text    string // as a value of -o
 	source  string // of a jsonpath
 	columns []templateColumn
 }
@@ -32,6 +33,9 @@ func newTemplate(f Format, source string, inFile bool) (*Template, error) {
 	_, err := compilePath(source)
 	return &Template{source: source}, err
 }
+
+// String returns the value of -o that the template came from.
+func (t *Template) String() string { return t.text }
 
 func compilePath(source string) (*jsonpath.JSONPath, error) {
 	j := jsonpath.New("-o").AllowMissingKeys(true)

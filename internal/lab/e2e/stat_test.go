@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ibctl/ibctl/internal/lab"
 )
 
 // counterValues are values by device, port and name, as one source shows them.
@@ -181,9 +183,34 @@ func TestStatMode(t *testing.T) {
 	if r := ibctl(t, "", "stat", "set", "rxea/1", "--optional", "nosuch"); r.code != 64 {
 		t.Errorf("an optional counter that is not there: exit code %d\n%s", r.code, r.stderr)
 	}
-	for _, args := range [][]string{{"stat", "set", "rxea/1", "--qp", "17"}, {"stat", "set", "rxea/1", "--auto", "pid"}, {"stat", "unset", "rxea/1", "--all-auto"}} {
-		r := ibctl(t, "", args...)
-		t.Logf("root's ibctl %q: exit code %d\n%s%s", args, r.code, r.stdout, r.stderr)
+	if r := ibctl(t, "", "stat", "set", "rxea/1", "--qp", "16000000"); r.code != 66 {
+		t.Errorf("a queue pair that is not there: exit code %d\n%s", r.code, r.stderr)
+	}
+	checkAuto(t)
+}
+
+// checkAuto: what is set is what rdma sees, and what is taken back is gone.
+func checkAuto(t *testing.T) {
+	t.Helper()
+	for _, tt := range []struct {
+		args []string
+		mode string
+		by   string
+	}{
+		{[]string{"stat", "set", "rxea/1", "--auto", "pid"}, "auto", "[pid]"},
+		{[]string{"stat", "set", "rxea", "--auto", "type,pid"}, "auto", "[type pid]"},
+		{[]string{"stat", "unset", "rxea/1", "--all-auto"}, "none", "<nil>"},
+	} {
+		items := ibctlItems(t, "", tt.args...)
+		if len(items) != 1 || items[0]["qp_mode"] != tt.mode || fmt.Sprint(items[0]["qp_by"]) != tt.by {
+			t.Errorf("%q: %v", tt.args, items)
+		}
+		theirs := run(t, lab.NewRDMA(t), "statistic", "qp", "mode", "link", "rxea/1")
+		for _, word := range []string{"type", "pid"} {
+			if strings.Contains(theirs, word) != strings.Contains(tt.by, word) {
+				t.Errorf("%q: rdma says %s", tt.args, theirs)
+			}
+		}
 	}
 }
 
