@@ -122,10 +122,11 @@ func (s *ownSession) updateDevice(ctx context.Context, d rdma.Device) error {
 	var same *core.ID
 	for id, known := range s.devices {
 		switch {
-		case isSame(known, d):
+		case s.isSame(id, d):
 			same = &id
 		case known.Name == d.Name || known.Index == d.Index && d.Index.IsKnown():
 			delete(s.devices, id)
+			delete(s.drained, id)
 			if err := s.registry.UnregisterDevice(ctx, id); err != nil {
 				return err
 			}
@@ -137,12 +138,13 @@ func (s *ownSession) updateDevice(ctx context.Context, d rdma.Device) error {
 	return s.refresh(ctx, *same, d)
 }
 
-// isSame tells whether a device is one that is registered, as it is to be. One
+// isSame tells whether a device is the one that is registered, as it is to be. One
 // that has gone and left its name is not, nor one that went out of service or
 // came back.
-func isSame(known, d rdma.Device) bool {
+func (s *ownSession) isSame(id core.ID, d rdma.Device) bool {
+	known := s.devices[id]
 	same := known.Index == d.Index && (d.Index.IsKnown() || known.Name == d.Name)
-	return same && (outOfService(known) == nil) == (outOfService(d) == nil)
+	return same && s.drained[id] == (outOfService(d) != nil)
 }
 
 // refresh passes on what is new about a device.

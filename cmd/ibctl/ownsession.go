@@ -32,6 +32,7 @@ type ownSession struct {
 	log        *slog.Logger
 	plugins    []*supervisor.Plugin
 	devices    map[core.ID]rdma.Device
+	drained    map[core.ID]bool // registered as one that is out of service
 }
 
 // openOwnSession registers devices, and then the clients called names.
@@ -45,7 +46,7 @@ func (inv *invocation) openOwnSession(ctx context.Context, devices []rdma.Device
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoPlugins, err)
 	}
-	s := &ownSession{registry: core.NewRegistry(core.Options{}), supervisor: sup, log: log, devices: map[core.ID]rdma.Device{}}
+	s := &ownSession{registry: core.NewRegistry(core.Options{}), supervisor: sup, log: log, devices: map[core.ID]rdma.Device{}, drained: map[core.ID]bool{}}
 	if err := s.fill(ctx, devices, specs); err != nil {
 		s.close()
 		return nil, err
@@ -69,13 +70,13 @@ func (s *ownSession) fill(ctx context.Context, devices []rdma.Device, specs []su
 }
 
 func (s *ownSession) register(ctx context.Context, d rdma.Device) error {
-	register := s.registry.RegisterDevice
-	if outOfService(d) != nil {
+	register, out := s.registry.RegisterDevice, outOfService(d) != nil
+	if out {
 		register = s.registry.RegisterDrained
 	}
 	id, err := register(ctx, d)
 	if err == nil {
-		s.devices[id] = d
+		s.devices[id], s.drained[id] = d, out
 	}
 	return err
 }
