@@ -87,7 +87,7 @@ func statModeCommand(inv *invocation) *cli.Command {
 func (inv *invocation) statMode(c *cli.Context, args []string) error {
 	found, items, err := askCounters(inv, c, args, "read the mode of counters",
 		func(ctx context.Context, r *counters.Reader, t target, a *cmAnswer[counters.Mode]) error {
-			for _, port := range portsOf(t) {
+			for _, port := range portNumbers(t) {
 				m, warnings, err := r.Mode(ctx, t.device, port)
 				if err != nil {
 					return err
@@ -106,8 +106,8 @@ func (inv *invocation) statMode(c *cli.Context, args []string) error {
 	})
 }
 
-// portsOf returns the ports that a target is about.
-func portsOf(t target) []uint32 {
+// portNumbers returns the ports that a target is about.
+func portNumbers(t target) []uint32 {
 	if port, ok := t.port.Get(); ok {
 		return []uint32{port}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // argsPort is what verbs take that change one port.
-const argsPort = "DEV[/PORT]"
+const argsPort = "DEV/PORT"
 
 const statChangeNeeds = `Changing needs CAP_NET_ADMIN. DEV alone will do for a device of one port.`
 
@@ -114,7 +114,7 @@ func (inv *invocation) changeStats(c *cli.Context, change func(context.Context, 
 	}
 	found, _, err := askCounters(inv, c, c.Args().Slice(), "change counters",
 		func(ctx context.Context, r *counters.Reader, t target, _ *cmAnswer[counters.Mode]) error {
-			ports := portsOf(t)
+			ports := portNumbers(t)
 			if len(ports) != 1 {
 				return usagef("%s has %d ports: name one, as in %s/1", t.name(), len(ports), t.device.Name)
 			}
