@@ -4,6 +4,7 @@
 #   make demo     ibctl on this host's HCAs, or in a lab VM where there are none
 #   make test     everything: formatting, vet, unit tests with -race, and the lab's tests on all kernels
 #   make soak     the long forms: tests that look at IBCTL_SOAK, each fuzz target for FUZZTIME (30s), the lab's tests
+#   make bench    how fast ibctl is, beside its peers and by itself; see BENCHMARKS.md
 #   make lab      a shell in a VM with soft HCAs; KERNEL=6.12 chooses the kernel
 #   make install  bin/ibctl, manual pages, completions and systemd units below PREFIX (/usr/local), for packagers below DESTDIR
 #   make deps     install the Debian packages that tests and lab need; the others do that by themselves
@@ -31,7 +32,7 @@ LAB := bin/lab
 # The packages that boot VMs run by themselves, and not beside others on the same cores.
 PLAIN_PACKAGES = $(GO) list ./... | grep -v -E '/internal/lab(/e2e)?$$'
 
-.PHONY: all install deps check unit lab-tests test soak soak-unit fuzz soak-lab demo lab clean FORCE
+.PHONY: all install deps check unit lab-tests test soak soak-unit fuzz soak-lab bench bench-lab bench-go demo lab clean FORCE
 .NOTPARALLEL:
 
 all: bin/ibctl
@@ -102,6 +103,22 @@ fuzz:
 soak-lab: deps
 	@mkdir -p bin
 	set -o pipefail; IBCTL_SOAK=$(IBCTL_SOAK) CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 6h ./internal/lab/e2e 2>&1 | tee bin/soak-lab.log | $(SHOWN)
+
+# What is measured. bench-lab compares whole programs with their peers in one boot of the lab, so that both see the same machine;
+# bench-go is Go benchmarks: those of the packages in BENCH. Package internal/bench says how to add to either.
+BENCH := ./core ./internal/host ./internal/bench
+BENCHCOUNT ?= 5
+BENCHTIME ?= 500ms
+
+bench: bench-lab bench-go
+
+bench-lab: deps $(LAB) bin/ibctl
+	@$(STATIC) -o bin/pace ./internal/lab/cmd/pace
+	@$(LAB) run $(KERNEL:%=-kernel %) -topology bench -path bin -timeout 30m -- sh -c 'uname -sr; pace'
+
+bench-go: bin/ibctl
+	@$(STATIC) -o bin/gobench ./internal/bench/cmd/gobench
+	@set -o pipefail; IBCTL=$(CURDIR)/bin/ibctl $(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -count $(BENCHCOUNT) $(BENCH) | bin/gobench
 
 DEMO := for c in "ibctl dev list" "ibctl gid show"; do echo; echo "$$ $$c"; $$c; done
 

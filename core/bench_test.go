@@ -119,6 +119,7 @@ func BenchmarkAcquire(b *testing.B) {
 // BenchmarkLookupName finds a device by name, from all processors.
 func BenchmarkLookupName(b *testing.B) {
 	forSizes(b, func(b *testing.B, r *Registry, _ []ID) {
+		b.ResetTimer() // Loop would do it
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				if _, err := r.LookupName("mlx5_7"); err != nil {
@@ -133,6 +134,7 @@ func BenchmarkLookupName(b *testing.B) {
 // BenchmarkData asks for a client's data, from all processors.
 func BenchmarkData(b *testing.B) {
 	forSizes(b, func(b *testing.B, r *Registry, ids []ID) {
+		b.ResetTimer() // Loop would do it
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				if _, err := r.Data("client7", ids[7]); err != nil {
