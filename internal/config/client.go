@@ -6,15 +6,22 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
 
 var (
-	clientName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
-	sha256Sum  = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
-	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	clientName = pattern(`^[a-z][a-z0-9-]{0,30}$`)
+	sha256Sum  = pattern(`^[0-9a-fA-F]{64}$`)
+	envName    = pattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
+
+// pattern returns a way to a pattern that is compiled when it is first asked for:
+// most runs of ibctl read no configuration.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 func (p *parser) clients(n *yaml.Node, key string, to *[]Client, builtin []string) {
 	*to = []Client{}
@@ -52,7 +59,7 @@ func (p *parser) checkClient(n *yaml.Node, key string, c Client, builtin []strin
 	switch {
 	case c.Name == "":
 		p.fail(n, key, "has no name")
-	case !clientName.MatchString(c.Name):
+	case !clientName().MatchString(c.Name):
 		p.fail(n, key, "%q is no name for a client: want a lower-case letter, then up to 30 of a-z, 0-9 and -", c.Name)
 	case own && (c.Path != "" || c.SHA256 != "" || c.Args != nil || c.Env != nil || c.HostPIDs || c.Config != nil):
 		p.fail(n, key, "client %s is built in, and takes nothing but its name", c.Name)
@@ -60,7 +67,7 @@ func (p *parser) checkClient(n *yaml.Node, key string, c Client, builtin []strin
 		p.fail(n, key, "client %s is not built in, and has no path; built in: %s", c.Name, strings.Join(builtin, ", "))
 	case !own && !filepath.IsAbs(c.Path):
 		p.fail(n, key, "path %s of client %s is not absolute", c.Path, c.Name)
-	case c.SHA256 != "" && !sha256Sum.MatchString(c.SHA256):
+	case c.SHA256 != "" && !sha256Sum().MatchString(c.SHA256):
 		p.fail(n, key, "sha256 of client %s is not 64 hexadecimal digits", c.Name)
 	}
 }
@@ -75,7 +82,7 @@ func (p *parser) environment(n *yaml.Node, key string, to *[]string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], followed(n.Content[i+1])
 		switch {
-		case name.Kind != yaml.ScalarNode || !envName.MatchString(name.Value):
+		case name.Kind != yaml.ScalarNode || !envName().MatchString(name.Value):
 			p.fail(name, key, "%q is no name for a variable", name.Value)
 		case value.Kind != yaml.ScalarNode || strings.Contains(value.Value, "\x00"):
 			p.fail(value, join(key, name.Value), "want a text")

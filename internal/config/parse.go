@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,12 +64,12 @@ func (p *parser) limits(n *yaml.Node, key string, l *Limits) {
 	})
 }
 
-var lineOf = regexp.MustCompile(`line (\d+): `)
+var lineOf = pattern(`line (\d+): `)
 
 // syntaxProblem takes the line out of the library's message.
 func syntaxProblem(err error) Problem {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	m := lineOf.FindStringSubmatchIndex(text)
+	m := lineOf().FindStringSubmatchIndex(text)
 	if m == nil {
 		return Problem{Text: text}
 	}

@@ -3,6 +3,7 @@ package procfs
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Cgroup says whose a process is, as far as its control group has the shape that
@@ -52,12 +53,18 @@ func ParseCgroup(text string) Cgroup {
 var (
 	// podPart is pod<uid>, in systemd's form with underscores in it:
 	// kubepods-burstable-pod3c0e5f0e_….slice.
-	podPart = regexp.MustCompile(`pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$`)
+	podPart = pattern(`pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$`)
 	// containerPart is an id of 64 digits, bare or as cri-containerd-<id>.scope,
 	// crio-<id>.scope, docker-<id>.scope, libpod-<id>.scope.
-	containerPart = regexp.MustCompile(`(?:^|[-:])([0-9a-f]{64})(?:\.scope)?$`)
-	jobPart       = regexp.MustCompile(`^job_([0-9]+)$`)
+	containerPart = pattern(`(?:^|[-:])([0-9a-f]{64})(?:\.scope)?$`)
+	jobPart       = pattern(`^job_([0-9]+)$`)
 )
+
+// pattern returns a way to a pattern that is compiled when it is first asked for:
+// most runs of ibctl look at no process.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // unitSuffixes are the units that hold processes and say something: a slice is
 // only a branch.
@@ -72,7 +79,7 @@ func (c *Cgroup) learn(p string) {
 		take(&c.Container, submatch(containerPart, part))
 		take(&c.SlurmJob, submatch(jobPart, part))
 		for _, suffix := range unitSuffixes {
-			if strings.HasSuffix(part, suffix) && !containerPart.MatchString(part) {
+			if strings.HasSuffix(part, suffix) && !containerPart().MatchString(part) {
 				take(&c.Unit, unescapeUnit(part))
 			}
 		}
@@ -85,8 +92,8 @@ func take(dst *string, value string) {
 	}
 }
 
-func submatch(re *regexp.Regexp, text string) string {
-	if m := re.FindStringSubmatch(text); m != nil {
+func submatch(re func() *regexp.Regexp, text string) string {
+	if m := re().FindStringSubmatch(text); m != nil {
 		return m[1]
 	}
 	return ""
