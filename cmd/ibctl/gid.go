@@ -7,6 +7,7 @@ import (
 
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/plugins/roce"
 )
 
 func gidCommand(inv *invocation) *cli.Command {
@@ -44,6 +45,9 @@ func (inv *invocation) gidShow(c *cli.Context) error {
 	}
 	ctx, cancel := inv.limit(c.Context)
 	defer cancel()
+	if err := inv.headStart(ctx, roce.Name); err != nil {
+		return err
+	}
 	found, err := inv.targets(ctx, c.Args().Slice(), host.Summary)
 	if err != nil {
 		return err

@@ -34,6 +34,11 @@ type invocation struct {
 	lines *batchLines
 	where string
 
+	// alone tells that no other invocation shares this process, early what has a
+	// head start.
+	alone bool
+	early *ownSession
+
 	// asked tells whether ibctl serve has been looked for, daemon what was found or
 	// without why nothing was, and notes what is to be said of it.
 	asked   bool

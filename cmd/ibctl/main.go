@@ -31,7 +31,8 @@ func main() {
 // run is the program: args are those of the process, its own name first. It
 // returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	inv := &invocation{stdin: stdin, stdout: stdout, stderr: stderr, format: defaultFormat}
+	inv := &invocation{stdin: stdin, stdout: stdout, stderr: stderr, format: defaultFormat, alone: true}
 	defer inv.closeDaemon()
+	defer inv.dropHeadStart()
 	return inv.finish(inv.dispatch(args))
 }

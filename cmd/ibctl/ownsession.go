@@ -30,6 +30,7 @@ type ownSession struct {
 	registry   *core.Registry
 	supervisor *supervisor.Supervisor
 	log        *slog.Logger
+	starting   map[string]*starting // by the client's name, until it is waited for
 	plugins    []*supervisor.Plugin
 	devices    map[core.ID]rdma.Device
 	drained    map[core.ID]bool // registered as one that is out of service
@@ -41,12 +42,13 @@ func (inv *invocation) openOwnSession(ctx context.Context, devices []rdma.Device
 	if err != nil {
 		return nil, err
 	}
-	log := inv.log()
-	sup, err := supervisor.New(supervisor.Config{Limits: inv.pluginLimits(), Log: log})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoPlugins, err)
+	s := inv.early
+	inv.early = nil
+	if s == nil {
+		if s, err = inv.newOwnSession(); err != nil {
+			return nil, err
+		}
 	}
-	s := &ownSession{registry: core.NewRegistry(core.Options{}), supervisor: sup, log: log, devices: map[core.ID]rdma.Device{}, drained: map[core.ID]bool{}}
 	if err := s.fill(ctx, devices, specs); err != nil {
 		s.close()
 		return nil, err
@@ -54,8 +56,22 @@ func (inv *invocation) openOwnSession(ctx context.Context, devices []rdma.Device
 	return s, nil
 }
 
+// newOwnSession returns one with nothing in it.
+func (inv *invocation) newOwnSession() (*ownSession, error) {
+	log := inv.log()
+	sup, err := supervisor.New(supervisor.Config{Limits: inv.pluginLimits(), Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoPlugins, err)
+	}
+	return &ownSession{
+		registry: core.NewRegistry(core.Options{}), supervisor: sup, log: log,
+		starting: map[string]*starting{}, devices: map[core.ID]rdma.Device{}, drained: map[core.ID]bool{},
+	}, nil
+}
+
 // fill registers devices before clients: each client then sees them all at once.
 func (s *ownSession) fill(ctx context.Context, devices []rdma.Device, specs []supervisor.Spec) error {
+	s.begin(specs)
 	for _, d := range devices {
 		if err := s.register(ctx, d); err != nil {
 			return err
@@ -81,8 +97,20 @@ func (s *ownSession) register(ctx context.Context, d rdma.Device) error {
 	return err
 }
 
+// begin begins to start clients, if that has not been done yet.
+func (s *ownSession) begin(specs []supervisor.Spec) {
+	for _, spec := range specs {
+		if s.starting[spec.Name] == nil {
+			s.starting[spec.Name] = begin(s.supervisor, spec)
+		}
+	}
+}
+
+// start waits for a client that has begun to start, or does so now, and registers it.
 func (s *ownSession) start(ctx context.Context, spec supervisor.Spec) error {
-	p, err := s.supervisor.Start(ctx, spec)
+	s.begin([]supervisor.Spec{spec})
+	p, err := s.starting[spec.Name].wait(ctx)
+	delete(s.starting, spec.Name)
 	if err != nil {
 		return err
 	}
@@ -117,6 +145,7 @@ func (s *ownSession) plugin(client string) *supervisor.Plugin {
 // command. What went wrong is told as warnings: it changes no result.
 func (s *ownSession) close() (warnings []rdma.Warning) {
 	ctx := context.Background()
+	s.abortStarting()
 	for i := len(s.plugins) - 1; i >= 0; i-- {
 		p := s.plugins[i]
 		if err := s.registry.UnregisterClient(ctx, p.Name()); err != nil {
@@ -136,6 +165,19 @@ func (s *ownSession) close() (warnings []rdma.Warning) {
 		trace(s.log, s.registry)
 	}
 	return warnings
+}
+
+// abortStarting ends the plugins that nobody has come to need.
+func (s *ownSession) abortStarting() {
+	for _, p := range s.starting {
+		p.abort(errNotNeeded)
+	}
+	for _, p := range s.starting {
+		<-p.done
+		if p.plugin != nil {
+			p.plugin.Stop(context.Background()) //nolint:errcheck // it has done nothing
+		}
+	}
 }
 
 // specs says how to start the built-in clients called names.

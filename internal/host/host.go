@@ -62,6 +62,21 @@ func Open(opts Options) (*Host, error) {
 	return h, nil
 }
 
+// HasDevices tells whether there may be devices on this host, or in a copied tree,
+// at the price of one look: it does not say which of them a network namespace sees.
+func HasDevices(root string) bool {
+	fs := sysfs.Live()
+	if root != "" {
+		var err error
+		if fs, err = sysfs.Open(root); err != nil {
+			return false
+		}
+		defer fs.Close()
+	}
+	names, err := fs.Devices()
+	return err == nil && len(names) > 0
+}
+
 // netlink returns the connection to nldev, or nil where it is missing and sysfs
 // must do alone: in a copied tree, on an old kernel, where the process may not
 // have it. The RDMA core may be loaded while a daemon waits for it, so each
