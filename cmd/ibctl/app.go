@@ -26,7 +26,7 @@ func newApp(inv *invocation) *cli.App {
 		ErrWriter:      inv.stderr,
 		Commands: []*cli.Command{
 			devCommand(inv), gidCommand(inv), cmCommand(inv), statCommand(inv), clientCommand(inv), eventsCommand(inv),
-			serveCommand(inv), batchCommand(inv), completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
+			serveCommand(inv), batchCommand(inv), waitCommand(inv), completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
 		},
 	}
 	for _, noun := range app.Commands {

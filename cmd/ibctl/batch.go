@@ -149,7 +149,7 @@ func (b *batchLines) verdict() error {
 func (b *batchLines) line(l batchLine) error {
 	inv := &invocation{
 		stdin: strings.NewReader(""), stdout: b.inv.stdout, stderr: b.inv.stderr, format: b.inv.format,
-		lines: b, where: fmt.Sprintf("%s:%d", b.file, l.number),
+		lines: b, pool: b.pool, where: fmt.Sprintf("%s:%d", b.file, l.number),
 	}
 	var code int
 	var err error

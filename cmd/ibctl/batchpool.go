@@ -10,8 +10,9 @@ import (
 	"github.com/ibctl/ibctl/internal/supervisor"
 )
 
-// sessionPool keeps what the lines of a batch have in common: the clients, which
-// are started once, and the connection to ibctl serve. One goroutine uses it.
+// sessionPool keeps what questions one after the other have in common, such as
+// the lines of a batch: the clients, which are started once, and the connection to
+// ibctl serve. One goroutine uses it.
 type sessionPool struct {
 	batch *invocation // gives limits and log
 	own   map[string]*ownSession

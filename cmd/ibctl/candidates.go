@@ -59,9 +59,11 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 		return slices.Concat(inv.deviceCandidates(), inv.portCandidates(), plainCandidates([]string{everyPort}))
 	case argLibrary:
 		return plainCandidates(libenv.Libraries())
+	case "CONDITION":
+		return plainCandidates(waitConditions())
 	case "STATE":
 		return plainCandidates(cmStates())
-	case argsPorts, argsPort, argsMode, argsTOS:
+	case argsPorts, argsPort, argsWait, argsMode, argsTOS:
 		return slices.Concat(inv.deviceCandidates(), inv.portCandidates())
 	case argsClient:
 		return plainCandidates(builtins())

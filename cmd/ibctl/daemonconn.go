@@ -41,8 +41,8 @@ func (inv *invocation) askDaemon(ctx context.Context) (*daemonConn, error) {
 		return inv.daemon, nil
 	}
 	inv.asked = true
-	if inv.lines != nil && inv.lines.pool.conns[inv.socket] != nil {
-		inv.daemon = inv.lines.pool.conns[inv.socket]
+	if inv.pool != nil && inv.pool.conns[inv.socket] != nil {
+		inv.daemon = inv.pool.conns[inv.socket]
 		return inv.daemon, nil
 	}
 	path, chosen := inv.socket, inv.socket != ""
@@ -54,8 +54,8 @@ func (inv *invocation) askDaemon(ctx context.Context) (*daemonConn, error) {
 		inv.daemon, err = inv.greet(ctx, conn)
 	}
 	switch {
-	case err == nil && inv.lines != nil:
-		inv.lines.pool.conns[inv.socket] = inv.daemon
+	case err == nil && inv.pool != nil:
+		inv.pool.conns[inv.socket] = inv.daemon
 	case err == nil:
 	case chosen:
 		return nil, err
@@ -112,9 +112,17 @@ func hello(ctx context.Context, conn *api.Conn) (*apiv1.HelloResponse, error) {
 	return hello, nil
 }
 
+// forgetDaemon has the next question look for ibctl serve again.
+func (inv *invocation) forgetDaemon() {
+	if inv.pool != nil {
+		inv.pool.hangUp(inv.socket)
+	}
+	inv.asked, inv.daemon = false, nil
+}
+
 // closeDaemon ends the connection, if there is one.
 func (inv *invocation) closeDaemon() {
-	if inv.daemon != nil {
+	if inv.daemon != nil && inv.pool == nil { // else the pool has
 		_ = inv.daemon.Close()
 	}
 }

@@ -33,6 +33,8 @@ type invocation struct {
 	// which.
 	lines *batchLines
 	where string
+	// pool keeps clients for those who ask more than once.
+	pool *sessionPool
 
 	// alone tells that no other invocation shares this process, early what has a
 	// head start.

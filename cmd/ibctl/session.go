@@ -39,11 +39,11 @@ func (inv *invocation) openSession(ctx context.Context, devices []rdma.Device, n
 	return inv.openHere(ctx, devices, names)
 }
 
-// openHere opens a session without ibctl serve: that of the batch, if the verb is
-// a line of one.
+// openHere opens a session without ibctl serve: one that is kept, if there will be
+// more questions.
 func (inv *invocation) openHere(ctx context.Context, devices []rdma.Device, names []string) (session, error) {
-	if inv.lines != nil {
-		return inv.lines.pool.open(ctx, inv, devices, names)
+	if inv.pool != nil {
+		return inv.pool.open(ctx, inv, devices, names)
 	}
 	return inv.openOwnSession(ctx, devices, names)
 }

@@ -14,18 +14,18 @@ import (
 // example is a command from a manual page, and what the page says it prints.
 type example struct{ command, output string }
 
-// TestCLIManualExamples runs every command in the EXAMPLES of the pages about
-// commands, on the topology on which their output was made, and compares it in
+// TestCLIManualExamples runs every command in the EXAMPLES of the pages that have
+// any (that of the configuration has a file), on the topology on which their output was made, and compares it in
 // form: numbers and addresses differ from boot to boot.
 func TestCLIManualExamples(t *testing.T) {
 	lab.Demo().Up(t)
-	pages, err := filepath.Glob("../../../man/ibctl*.8")
+	pages, err := filepath.Glob("../../../man/ibctl*.[78]")
 	if err != nil || len(pages) < 4 {
 		t.Fatalf("pages: %v, %v", pages, err)
 	}
 	for _, page := range pages {
 		examples := examplesOf(t, page)
-		if len(examples) == 0 {
+		if len(examples) == 0 && filepath.Ext(page) == ".8" {
 			t.Errorf("%s has no examples", page)
 		}
 		for _, e := range examples {
