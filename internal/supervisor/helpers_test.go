@@ -163,6 +163,25 @@ func marked(mark string) []int {
 	return pids
 }
 
+// halt sends SIGSTOP, and waits until it has taken effect on every thread: until
+// then the process may still answer.
+func halt(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "every thread is stopped", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, name := range threads {
+			text, err := os.ReadFile(name)
+			if state, _, ok := parseStat(text); err != nil || !ok || state != 'T' {
+				return false
+			}
+		}
+		return len(threads) > 0
+	})
+}
+
 // eventually waits until ok is true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

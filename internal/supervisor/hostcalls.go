@@ -64,7 +64,7 @@ func (h *hostServer) work(ctx context.Context, call *pluginv1.HostCall) (*plugin
 	if id := call.GetDevice(); id != nil {
 		c := h.p.conversation(id.ID())
 		if id.GetEpoch() != h.p.sup.epoch || c == nil || !c.calls.enter() {
-			h.p.log.Warn("host call for a device that is not attached", "id", id.ID())
+			h.stray(id.ID())
 			return nil, status.Errorf(codes.FailedPrecondition, "device %v is not attached", id.ID())
 		}
 		defer c.calls.leave()
@@ -80,6 +80,13 @@ func (h *hostServer) work(ctx context.Context, call *pluginv1.HostCall) (*plugin
 		return &pluginv1.HostReply{Reply: &pluginv1.HostReply_Ports{Ports: h.ports(devices, r.ListRocePorts)}}, nil
 	}
 	return nil, status.Error(codes.Unimplemented, "unknown host call")
+}
+
+func (h *hostServer) stray(id core.ID) {
+	h.p.log.Warn("host call for a device that is not attached", "id", id)
+	if hear := h.p.sup.config.OnStray; hear != nil {
+		hear(h.p.Name(), id)
+	}
 }
 
 func (h *hostServer) devices(ctx context.Context) ([]core.Device, error) {

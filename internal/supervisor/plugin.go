@@ -130,6 +130,23 @@ func (p *Plugin) Remove(ctx context.Context, dev core.Device, _ any) error {
 	return err
 }
 
+// Vouch lets the plugin ask things in the name of dev, as if it drove dev, until
+// end is called. It is for a conversation of somebody else's: the conformance
+// kit's.
+func (p *Plugin) Vouch(dev core.ID) (end func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing || p.conversations[dev] != nil {
+		return func() {}
+	}
+	c := newConversation(p, core.Device{ID: dev})
+	close(c.ended)
+	c.over = true
+	c.yield()
+	p.conversations[dev] = c
+	return func() { p.finish(c) }
+}
+
 // Devices returns the ids of the devices that the plugin drives, in no order.
 func (p *Plugin) Devices() []core.ID {
 	p.mu.Lock()

@@ -157,9 +157,7 @@ func TestStopped(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := syscall.Kill(p.PID(), syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			halt(t, p.PID())
 			within(t, when, func() {
 				var err error
 				switch when {

@@ -24,6 +24,10 @@ type Config struct {
 	// OnEvent hears what clients report of their devices. Nil ignores it. It is
 	// called in order for each device and must not block.
 	OnEvent func(client string, dev core.ID, e plugin.Event)
+	// OnStray hears of questions in the name of a device that the client does not
+	// drive, which are refused. It may be called by any number of goroutines and
+	// must not block. Nil ignores it.
+	OnStray func(client string, dev core.ID)
 	// OnChange hears of every change of a Manager's state, in order for each
 	// Manager. It must not block. Nil ignores it.
 	OnChange func(Status)
