@@ -47,6 +47,10 @@ var rules = []rule{
 	{room: "plugins/example", never: []string{goPlugin, module + "internal", module + "cmd"},
 		why: "it stands for code outside this module"},
 	{room: "internal/nldev", never: kernelRoomNever("nldev"), why: "one kernel interface each"},
+	{room: "plugins/plugintest", never: []string{module + "internal/host", module + "internal/daemon", module + "internal/output", module + "internal/sysfs", module + "internal/nldev", module + "plugins/roce", module + "plugins/cm", module + "cmd", urfave, netlink},
+		why: "it knows the contract and the runtime, and no client"},
+	{room: "plugins/example", never: []string{module + "internal", module + "cmd", module + "plugins/roce", module + "plugins/cm", goPlugin, grpc},
+		why: "a third party can do the same"},
 	{room: "internal/sysfs", never: kernelRoomNever("sysfs"), why: "one kernel interface each"},
 	{room: "internal/uevent", never: kernelRoomNever("uevent"), why: "one kernel interface each"},
 	{room: "internal/configfs", never: kernelRoomNever("configfs"), why: "one kernel interface each"},
@@ -174,14 +178,17 @@ func TestImportsPointInward(t *testing.T) {
 	}
 }
 
-// TestProductionNeverImportsTheLab keeps the test machinery out of the binary.
-func TestProductionNeverImportsTheLab(t *testing.T) {
+// testRooms are the test machinery. The kit shares what tests share.
+var testRooms = []string{"internal/lab", "internal/soak", "plugins/plugintest"}
+
+// TestProductionNeverImportsTests keeps the test machinery out of the binary.
+func TestProductionNeverImportsTests(t *testing.T) {
+	inTests := func(path string) bool {
+		return slices.ContainsFunc(testRooms, func(room string) bool { return within(path, module+room) })
+	}
 	for _, p := range packages(t) {
-		if within(p.ImportPath, module+"internal/lab") {
-			continue
-		}
 		for _, imp := range p.Imports {
-			if within(imp, module+"internal/lab") {
+			if inTests(imp) && !inTests(p.ImportPath) {
 				t.Errorf("%s imports %s", p.ImportPath, imp)
 			}
 		}

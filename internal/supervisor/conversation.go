@@ -52,11 +52,13 @@ func newConversation(p *Plugin, dev core.Device) *conversation {
 }
 
 // open opens the stream. If that fails, or ctx ends first, the conversation is
-// over before it began.
+// over before it began, and the plugin knows nothing of the device.
 func (c *conversation) open(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, c.cancel)
-	defer stop()
 	stream, err := c.p.rpc.Device(c.ctx)
+	if inTime := stop(); !inTime && err == nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		c.err = err
 		close(c.ended)

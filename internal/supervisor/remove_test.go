@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/internal/soak"
 )
 
 func TestAddRemove(t *testing.T) {
@@ -30,8 +31,8 @@ func TestAddRemove(t *testing.T) {
 	if err := p.Remove(t.Context(), dev, nil); err != nil {
 		t.Errorf("second remove: %v", err)
 	}
-	if _, err := p.Add(t.Context(), dev); err == nil {
-		t.Error("a removed generation was added again")
+	if _, err := p.Add(t.Context(), dev); err != nil {
+		t.Errorf("back in service: %v", err)
 	}
 	if err := b.stop(p); err != nil {
 		t.Error(err)
@@ -69,6 +70,35 @@ func TestAddGivenUp(t *testing.T) {
 	if err := p.Err(); err != nil {
 		t.Errorf("plugin died: %v", err)
 	}
+	if err := b.stop(p); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAddGivenUpAtAnyPoint: the same, whenever it happens. Nothing is wrong with the
+// plugin, and it lives.
+func TestAddGivenUpAtAnyPoint(t *testing.T) {
+	b := newBench(t, Config{})
+	p := b.start(b.builtin("good"))
+	dice := soak.Dice(t)
+	leaving := errors.New("device is leaving")
+	givenUp := 0
+	for i := range soak.Times(500, 20_000) {
+		dev := device(1, uint64(i+1))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		after := time.AfterFunc(time.Duration(dice.Int64N(int64(500*time.Microsecond))), func() { cancel(leaving) })
+		_, err := p.Add(ctx, dev)
+		if after.Stop(); err != nil {
+			givenUp++
+		}
+		removed := p.Remove(t.Context(), dev, nil)
+		cancel(nil)
+		if err != nil && !errors.Is(err, leaving) || removed != nil || p.Err() != nil {
+			t.Errorf("add %d: %v; remove: %v; plugin: %v", i, err, removed, p.Err())
+			break
+		}
+	}
+	t.Logf("%d were given up", givenUp)
 	if err := b.stop(p); err != nil {
 		t.Error(err)
 	}

@@ -50,7 +50,7 @@ var testMains = map[string]func(){
 	"repeated-add":        func() { serveRaw("repeated-add") },
 	"repeated-remove":     func() { serveRaw("repeated-remove") },
 	"unknown-remove":      func() { serveRaw("unknown-remove") },
-	"removed-is-gone":     func() { serveRaw("removed-is-gone") },
+	"back-in-service":     func() { serveRaw("back-in-service") },
 	"stale-generation":    func() { serveRaw("stale-generation") },
 	"other-epoch":         func() { serveRaw("other-epoch") },
 	"overtaking-remove":   func() { serveRaw("overtaking-remove") },

@@ -167,7 +167,7 @@ func (s *rawServer) add(ref *pluginv1.DeviceID) *pluginv1.Result {
 	}
 	switch {
 	case ref.GetEpoch() != s.epoch && s.flaw != "other-epoch",
-		s.removed[id] && s.flaw != "removed-is-gone",
+		s.removed[id] && s.flaw == "back-in-service",
 		id.generation < s.newest[id.index] && s.flaw != "stale-generation":
 		return failure(codes.FailedPrecondition)
 	case s.attached[id] && s.flaw == "repeated-add":

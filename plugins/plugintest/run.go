@@ -44,7 +44,7 @@ var rules = []rule{
 	{"repeated-add", "Add of a device that is attached is OK", false, tryRepeatedAdd},
 	{"repeated-remove", "Remove of a device that is removed is OK", false, tryRepeatedRemove},
 	{"unknown-remove", "Remove of a device that was never heard of is OK, and does not keep it from being added", false, tryUnknownRemove},
-	{"removed-is-gone", "Add of a removed generation fails with FAILED_PRECONDITION", false, tryRemovedAdd},
+	{"back-in-service", "Add of a device that was removed begins anew, unless its index has passed on to another", false, tryAddAgain},
 	{"stale-generation", "Add of a generation older than one its index has had fails with FAILED_PRECONDITION", false, tryStaleAdd},
 	{"other-epoch", "Add of an id of another epoch fails with FAILED_PRECONDITION", false, tryOtherEpoch},
 	{"overtaking-remove", "a Remove that follows an Add at once is answered after it", false, tryOvertaking},

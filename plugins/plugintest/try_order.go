@@ -77,14 +77,16 @@ func tryUnknownRemove(c *trial) {
 	two.finish()
 }
 
-func tryRemovedAdd(c *trial) {
+// tryAddAgain takes a device out of service, and puts it back.
+func tryAddAgain(c *trial) {
 	r := c.start()
 	dev := r.next(0)
-	one := r.attach(dev)
-	one.finish()
-	two := r.talk(dev.ID)
-	c.refused("a device that was removed", two.add(dev))
-	two.end()
+	r.attach(dev).finish()
+	again := r.talk(dev.ID)
+	if err := again.add(dev); err != nil {
+		c.fatalf("Add of a device that was removed: %v", err)
+	}
+	again.finish()
 	r.attach(r.next(0)).finish() // its successor is welcome
 }
 
