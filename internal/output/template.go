@@ -39,7 +39,7 @@ func (t *Template) String() string { return t.text }
 
 func compilePath(source string) (*jsonpath.JSONPath, error) {
 	j := jsonpath.New("-o").AllowMissingKeys(true)
-	if err := j.Parse(source); err != nil {
+	if err := execute(func() error { return j.Parse(source) }); err != nil {
 		return nil, fmt.Errorf("%q is no jsonpath: %w", source, err)
 	}
 	return j, nil
