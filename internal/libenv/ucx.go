@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/sourcegid"
@@ -29,14 +30,17 @@ func ParseDeviceList(value string) (l DeviceList) {
 	return l
 }
 
-var deviceRange = regexp.MustCompile(`^(.*)\[(\d+)-(\d+)\](.*)$`)
+// deviceRange is compiled when it is first needed, which is in few runs of ibctl.
+var deviceRange = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(.*)\[(\d+)-(\d+)\](.*)$`)
+})
 
 // maxRange keeps a list from filling the memory; UCX reads 64 names at most.
 const maxRange = 256
 
 // expand writes out mlx5_[0-3]:1.
 func expand(item string) []string {
-	m := deviceRange.FindStringSubmatch(item)
+	m := deviceRange().FindStringSubmatch(item)
 	if m == nil {
 		return []string{item}
 	}
