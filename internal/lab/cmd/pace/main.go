@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ibctl/ibctl/internal/bench"
@@ -27,10 +28,13 @@ func main() {
 	}
 }
 
+var (
+	devList = []string{"ibctl", "dev", "list"}
+	gidShow = []string{"ibctl", "gid", "show"}
+)
+
 // pairs is what is compared. A new comparison is a line here.
 func pairs(runs int, tables []table) []bench.Pair {
-	devList := []string{"ibctl", "dev", "list"}
-	gidShow := []string{"ibctl", "gid", "show"}
 	return []bench.Pair{
 		{A: devList, B: []string{"rdma", "dev"}, Runs: runs},
 		{A: devList, B: []string{"ibv_devices"}, Runs: runs},
@@ -39,6 +43,14 @@ func pairs(runs int, tables []table) []bench.Pair {
 			A: gidShow, B: []string{"sh", "-c", sysfsLoop, "sh", tables[0].port},
 			Name: fmt.Sprintf("shell loop over one port, times %d", len(tables)), Scale: len(tables), Runs: 1,
 		},
+	}
+}
+
+// served is what is compared while ibctl serve runs: the verbs ask it then.
+func served(runs int) []bench.Pair {
+	return []bench.Pair{
+		{A: devList, B: []string{"rdma", "dev"}, Runs: runs},
+		{A: gidShow, B: []string{"ibv_devinfo", "-v"}, Runs: runs},
 	}
 }
 
@@ -57,11 +69,24 @@ func report(w io.Writer, runs int, loop bool) error {
 		return err
 	}
 	fmt.Fprintf(w, "GID slots by port: %s\n", join(tables))
+	list := pairs(runs, tables)
+	if !loop {
+		list = slices.DeleteFunc(list, func(p bench.Pair) bool { return p.Scale > 0 })
+	}
+	if err := measure(w, list); err != nil {
+		return err
+	}
+	stop, err := serve()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "With ibctl serve:")
+	return errors.Join(measure(w, served(runs)), stop())
+}
+
+func measure(w io.Writer, list []bench.Pair) error {
 	var all []bench.Ratios
-	for _, p := range pairs(runs, tables) {
-		if p.Scale > 0 && !loop {
-			continue
-		}
+	for _, p := range list {
 		r, err := p.Measure()
 		if err != nil {
 			return err
