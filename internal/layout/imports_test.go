@@ -42,6 +42,8 @@ var rules = []rule{
 		why: "a third party imports it"},
 	{room: "plugins/roce", never: []string{goPlugin, module + "plugins/cm", module + "internal/supervisor", module + "internal/output", module + "cmd", urfave},
 		why: "a client knows neither the runtime beneath it nor other clients"},
+	{room: "plugins/roce/gidrules", never: append([]string{module + "core/plugin", module + "internal/sysfs", module + "internal/nldev", module + "internal/netstate/live", grpc, netlink}, ioPackages...),
+		why: "rules do no I/O"},
 	{room: "plugins/cm", never: []string{goPlugin, module + "plugins/roce", module + "internal/supervisor", module + "internal/host", module + "internal/output", module + "cmd", urfave},
 		why: "a client knows neither the runtime beneath it nor other clients"},
 	{room: "plugins/example", never: []string{goPlugin, module + "internal", module + "cmd"},
