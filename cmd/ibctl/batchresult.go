@@ -31,7 +31,7 @@ func (b *batchLines) asObject(inv *invocation, l batchLine) (code int, err error
 		File: b.file, Line: l.number, Command: l.text, DryRun: b.dryRun,
 	}
 	if failure := b.dispatchLine(inv, l); failure != nil {
-		r.Errors, r.ExitCode = inv.problemsOf(failure), rowFor(failure).code
+		r.Errors, r.ExitCode = inv.problemsOf(failure), codeOf(failure)
 		if i, ok := interrupted(failure); ok {
 			r.Errors, r.ExitCode = nil, 128+int(i.signal)
 		}

@@ -63,7 +63,7 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 		return plainCandidates(waitConditions())
 	case "STATE":
 		return plainCandidates(cmStates())
-	case argsPorts, argsPort, argsWait, argsMode, argsTOS:
+	case argsPorts, argsPort, argsWait, argsMode, argsTOS, argsExplain:
 		return slices.Concat(inv.deviceCandidates(), inv.portCandidates())
 	case argsClient:
 		return plainCandidates(builtins())

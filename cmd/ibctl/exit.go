@@ -142,11 +142,22 @@ func (inv *invocation) finish(err error) int {
 	for _, p := range inv.problemsOf(err) {
 		inv.printer().Error(p)
 	}
+	return codeOf(err)
+}
+
+// codeOf returns the exit code for what a verb came back with.
+func codeOf(err error) int {
+	if v, ok := errors.AsType[verdict](err); ok {
+		return v.code
+	}
 	return rowFor(err).code
 }
 
 // problemsOf returns what there is to be said of err.
 func (inv *invocation) problemsOf(err error) []output.Problem {
+	if v, ok := errors.AsType[verdict](err); ok && v.err == nil {
+		return nil // the exit code says it
+	}
 	all, several := errors.AsType[problems](err)
 	if !several {
 		all = problems{err}

@@ -21,6 +21,8 @@ func gidCommand(inv *invocation) *cli.Command {
 				Action: inv.gidShow,
 			},
 			gidResolveCommand(inv),
+			gidAuditCommand(inv),
+			gidExplainCommand(inv),
 		},
 	}
 }

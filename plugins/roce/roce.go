@@ -19,6 +19,7 @@ import (
 	"github.com/ibctl/ibctl/internal/configfs"
 	"github.com/ibctl/ibctl/internal/sysfs"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
+	"github.com/ibctl/ibctl/plugins/roce/survey"
 )
 
 // Name is the client's name.
@@ -92,4 +93,13 @@ func (c *Client) Remove(_ context.Context, dev *plugin.Device) error {
 // RegisterServices implements [plugin.ServiceProvider].
 func (c *Client) RegisterServices(r grpc.ServiceRegistrar, devices *plugin.Devices) {
 	rocev1.RegisterRoCEServer(r, &service{client: c, devices: devices})
+	rocev1.RegisterAuditServer(r, &auditor{devices: devices, sources: c.sources})
+}
+
+// sources are those of a survey: the kernel, or a copied tree.
+func (c *Client) sources(tables func(context.Context) []survey.Table) survey.Sources {
+	if root := c.sysfs.Root(); root != sysfs.Live().Root() {
+		return recorded(root, tables)
+	}
+	return survey.Live(tables)
 }

@@ -3,4 +3,4 @@
 // core/rdma.
 package rocev1
 
-//go:generate go run github.com/ibctl/ibctl/internal/protogen/gen roce.proto
+//go:generate go run github.com/ibctl/ibctl/internal/protogen/gen roce.proto audit.proto
