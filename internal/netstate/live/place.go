@@ -133,6 +133,11 @@ func (p Place) In(do func() error) error {
 		return err
 	}
 	defer unix.Close(ns)
+	return inNamespace(ns, do)
+}
+
+// inNamespace runs do on a thread that is in a namespace meanwhile.
+func inNamespace(ns int, do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- onOwnThread(ns, do) }()
 	return <-done

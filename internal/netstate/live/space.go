@@ -23,21 +23,35 @@ type space struct {
 	nsids  map[*space]int32 // what this namespace calls others; -1: nothing
 }
 
+// openSpace opens the namespace of a place. The caller's own need not be entered.
 func openSpace(p Place, own bool) (*space, error) {
 	fd, err := p.open()
 	if err != nil {
 		return nil, err
 	}
-	enter := netns.NsHandle(fd)
+	s := &space{place: p, fd: fd, nsids: map[*space]int32{}}
 	if own {
-		enter = netns.None()
+		err = s.dial()
+	} else {
+		err = inNamespace(fd, s.dial)
 	}
-	socket, err := nl.GetNetlinkSocketAt(enter, netns.None(), unix.NETLINK_ROUTE)
 	if err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("open rtnetlink socket: %w", err)
+		return nil, err
 	}
-	return &space{place: p, fd: fd, socket: &nl.SocketHandle{Socket: socket}, nsids: map[*space]int32{}}, nil
+	return s, nil
+}
+
+// dial opens a socket in the calling thread's namespace. Package nl could enter
+// another by itself, but finds no way back from within a PID namespace, where
+// its own pid means nothing to the host's /proc.
+func (s *space) dial() error {
+	socket, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open rtnetlink socket: %w", err)
+	}
+	s.socket = &nl.SocketHandle{Socket: socket}
+	return nil
 }
 
 func (s *space) close() {
