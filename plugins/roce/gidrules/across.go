@@ -100,10 +100,15 @@ func (g *groups[K]) add(k K, p place) {
 // vrf returns the index of the VRF that n, or something it is a port of, belongs
 // to; 0 for the main routing domain.
 func (n *Node) vrf() uint32 {
-	for m := n.master(); m != nil; m = m.master() {
+	m := n.master()
+	for range maxNesting {
+		if m == nil {
+			break
+		}
 		if m.Kind == "vrf" {
 			return m.Index
 		}
+		m = m.master()
 	}
 	return 0
 }

@@ -147,12 +147,12 @@ func (p *judged) causeOfMissingDefault(s Source) Cause {
 
 // restsOnBond tells whether n is a bond or lies on one.
 func (n *Node) restsOnBond() bool {
-	for _, lower := range n.lowers {
-		if lower.restsOnBond() {
+	for _, below := range n.down() {
+		if below.IsBond() {
 			return true
 		}
 	}
-	return n.IsBond()
+	return false
 }
 
 // causeOfStaleDefault finds out why a default GID of n is there that should not be.

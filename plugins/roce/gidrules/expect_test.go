@@ -106,3 +106,14 @@ func TestDefaultGID(t *testing.T) {
 		}
 	}
 }
+
+// A recorded snapshot may say what no kernel does.
+func TestNetdevsInARing(t *testing.T) {
+	w := NewWorld(build(t, "a vlan on=c 02:00:00:00:00:01 10.0.0.1/24", "c vlan on=a 10.0.1.1/24", "d master=e 10.0.2.1/24", "e bridge master=d 02:00:00:00:00:02"))
+	for _, name := range []string{"a", "d"} {
+		e := w.Expect(ref(t, w, name))
+		w.Judge(port(8, nil), e)
+		w.Explain(port(8, nil), e, Question{GID: gid("10.0.1.1")}, nil)
+		w.Across([]Carrier{{"x/1", e}}, func(int) bool { return true })
+	}
+}

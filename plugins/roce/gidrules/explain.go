@@ -260,7 +260,7 @@ func (x *explainer) netdev(n *Node) {
 // down returns the way from n down to what lies on nothing.
 func (n *Node) down() []*Node {
 	way := []*Node{n}
-	for len(n.lowers) > 0 && len(way) < 16 {
+	for len(n.lowers) > 0 && len(way) < maxNesting {
 		n = n.lowers[0]
 		way = append(way, n)
 	}

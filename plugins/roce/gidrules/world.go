@@ -20,6 +20,7 @@ type Node struct {
 	Netns  *netstate.Namespace
 	uppers []*Node
 	lowers []*Node
+	on     *Node // what it was made on, which is one of lowers; nil for nothing, or something unseen
 }
 
 // NewWorld returns a World of s, which must not change any more.
@@ -35,7 +36,8 @@ func NewWorld(s *netstate.Snapshot) *World {
 			link(w.nodes[netstate.Ref{Netns: n.Ref.Netns, Index: n.Master}], n)
 		}
 		if n.Lower != (netstate.Ref{}) {
-			link(n, w.nodes[n.Lower])
+			n.on = w.nodes[n.Lower]
+			link(n, n.on)
 		}
 	}
 	return w
@@ -74,15 +76,19 @@ func (n *Node) Display() string {
 	return n.Name + " in " + n.Netns.Label()
 }
 
+// maxNesting is how far a walk goes. The kernel allows for eight netdevs upon one
+// another (MAX_NEST_DEV); a recorded snapshot may have them in a ring.
+const maxNesting = 32
+
 // real returns the device beneath all VLANs of n, or n; nil if it was not seen.
 func (n *Node) real() *Node {
-	for n.Kind == "vlan" {
-		if len(n.lowers) == 0 {
-			return nil
+	for range maxNesting {
+		if n == nil || n.Kind != "vlan" {
+			return n
 		}
-		n = n.lowers[0]
+		n = n.on
 	}
-	return n
+	return nil
 }
 
 // master returns what n is enslaved to; nil for nothing.
