@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -51,6 +52,33 @@ func TestDialNobody(t *testing.T) {
 	}
 	if _, err := api.Dial(t.Context(), path); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a socket of others: %v", err)
+	}
+}
+
+// The daemon does not wait for long for who connects and says nothing: a connection
+// speaks up before it is used.
+func TestDialSpeaksUp(t *testing.T) {
+	path := socketPath(t)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := api.Dial(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	there, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	const preface = "PRI * HTTP/2.0"
+	_ = there.SetReadDeadline(time.Now().Add(time.Minute))
+	buf := make([]byte, len(preface))
+	if _, err := io.ReadFull(there, buf); err != nil || string(buf) != preface {
+		t.Errorf("%q, %v", buf, err)
 	}
 }
 

@@ -64,6 +64,7 @@ func Dial(ctx context.Context, path string) (*Conn, error) {
 		_ = socket.Close()
 		return nil, err
 	}
+	conn.Connect() // the daemon waits only so long for who connects and says nothing
 	return &Conn{conn, apiv1.NewDaemonClient(conn), socket}, nil
 }
 

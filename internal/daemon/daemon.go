@@ -110,6 +110,7 @@ func (d *daemon) run(ctx, hasten context.Context, conf config.Config, sock *sock
 	server := d.newServer(rights{own: uint32(os.Geteuid()), gid: sock.gid, log: d.Log})
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(newCrowd(sock, uint32(os.Geteuid()))) }()
+	defer d.keepPublished(sock)()
 
 	stopFollowing, synced := d.follow()
 	failure := d.loadAll(ctx, conf)

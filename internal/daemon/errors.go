@@ -9,6 +9,7 @@ import (
 
 	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
+	"github.com/ibctl/ibctl/internal/config"
 	"github.com/ibctl/ibctl/internal/drained"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/supervisor"
@@ -33,6 +34,7 @@ func coded(err error) error {
 		{core.ErrStale, codes.FailedPrecondition},
 		{core.ErrNotAttached, codes.FailedPrecondition},
 		{drained.ErrNoIndex, codes.Unavailable},
+		{config.ErrRefused, codes.PermissionDenied},
 	} {
 		if errors.Is(err, c.is) {
 			out := pluginv1.NewError(err)
@@ -42,6 +44,9 @@ func coded(err error) error {
 	}
 	if errors.Is(err, core.ErrDraining) {
 		return refusef(codes.Unavailable, syscall.EBUSY, "%v", err)
+	}
+	if _, ok := errors.AsType[*config.Error](err); ok {
+		return refusef(codes.InvalidArgument, 0, "%v", err)
 	}
 	return err
 }

@@ -77,6 +77,7 @@ func tree(t testing.TB) string {
 type running struct {
 	opts         Options
 	conf         config.Config // read anew at each load
+	confErr      error         // what is wrong with it
 	stop, hasten context.CancelFunc
 	ended        chan error
 	ready        chan struct{}
@@ -105,7 +106,7 @@ func start(t testing.TB, adjust func(*running), clients ...string) *running {
 	}
 	r.opts = Options{
 		Version:   "test",
-		Configure: func() (config.Config, error) { return r.conf, nil },
+		Configure: func() (config.Config, error) { return r.conf, r.confErr },
 		Builtin:   []string{"roce", "picky", "chatty", "stubborn", "broken"},
 		Spec:      func(c config.Client, _ config.Config) (supervisor.Spec, error) { return spec(c, root) },
 		Root:      root,

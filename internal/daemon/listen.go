@@ -14,9 +14,10 @@ import (
 // socket is what the daemon listens on.
 type socket struct {
 	*net.UnixListener
-	own  string // the file to remove at the end; empty if somebody else made it
-	gid  int    // whose members may read; -1 for nobody's
-	mode fs.FileMode
+	own    string // where callers find it; empty if somebody else made it
+	hidden string // its other name, which is only ours
+	gid    int    // whose members may read; -1 for nobody's
+	mode   fs.FileMode
 }
 
 // listen makes the socket, or takes the one that was made. Either way it is for
@@ -39,8 +40,8 @@ func listen(opts Options, dir *runDir, group string) (*socket, error) {
 	return s, nil
 }
 
-// make binds the socket where nobody else gets at it, and moves it to its place
-// when it is protected. One that is left over there is replaced.
+// make binds the socket where nobody else gets at it, and gives it its place when
+// it is protected. One that is left over there is replaced.
 func (s *socket) make(hidden, path string) error {
 	if err := os.Remove(hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -55,18 +56,18 @@ func (s *socket) make(hidden, path string) error {
 		_ = l.Close()
 		return err
 	}
-	if err := s.publish(hidden, path); err != nil {
-		_ = l.Close()
+	s.hidden, s.own = hidden, path
+	if err := s.publish(); err != nil {
+		s.close()
 		return err
 	}
-	s.own = path
 	return nil
 }
 
-// publish moves the socket to its place. A command that ran before may have made
-// the directory for itself alone; the group must get through.
-func (s *socket) publish(hidden, path string) error {
-	dir := filepath.Dir(path)
+// publish gives the socket its place. A command that ran before may have made the
+// directory for itself alone; the group must get through.
+func (s *socket) publish() error {
+	dir := filepath.Dir(s.own)
 	info, err := os.Stat(dir)
 	if err != nil {
 		return err
@@ -76,7 +77,24 @@ func (s *socket) publish(hidden, path string) error {
 			return err
 		}
 	}
-	return os.Rename(hidden, path)
+	link := s.hidden + ".new"
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Link(s.hidden, link); err != nil {
+		return err
+	}
+	return os.Rename(link, s.own)
+}
+
+// isPublished tells whether callers find the socket in its place.
+func (s *socket) isPublished() bool {
+	ours, err := os.Lstat(s.hidden)
+	if err != nil {
+		return true // there is nothing to put back
+	}
+	there, err := os.Lstat(s.own)
+	return err == nil && os.SameFile(ours, there)
 }
 
 // protect says who may connect. An abstract socket has nothing to protect.
@@ -94,8 +112,10 @@ func (s *socket) protect(path string) error {
 
 func (s *socket) close() {
 	_ = s.Close()
-	if s.own != "" {
-		_ = os.Remove(s.own)
+	for _, name := range []string{s.own, s.hidden} {
+		if name != "" {
+			_ = os.Remove(name)
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ func (d *daemon) load(ctx context.Context, name string) error {
 func (d *daemon) specOf(name string) (supervisor.Spec, error) {
 	conf, err := d.Configure()
 	if err != nil {
-		return supervisor.Spec{}, err
+		return supervisor.Spec{}, coded(err)
 	}
 	known := d.configured(conf)
 	if i := slices.IndexFunc(known, func(c config.Client) bool { return c.Name == name }); i >= 0 {

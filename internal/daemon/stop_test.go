@@ -104,6 +104,34 @@ func TestStopLeavesNothing(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in the run directory: %v, %v", left, err)
 	}
+	if _, err := os.Lstat(filepath.Join(r.opts.RunDir, "socket")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the other name of the socket is left: %v", err)
+	}
+}
+
+// A socket that somebody has removed, or put another file in place of, is back
+// soon.
+func TestSocketIsPutBack(t *testing.T) {
+	r := start(t, func(r *running) { r.opts.Recheck = 10 * time.Millisecond }, "roce")
+	for _, harm := range []func() error{
+		func() error { return os.Remove(r.opts.Socket) },
+		func() error { return os.Rename(r.opts.Socket, r.opts.Socket+".old") },
+		func() error {
+			return errors.Join(os.WriteFile(r.opts.Socket+".x", nil, 0o600), os.Rename(r.opts.Socket+".x", r.opts.Socket))
+		},
+	} {
+		if err := harm(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the socket to be back", func() bool {
+			conn, err := api.Dial(t.Context(), r.opts.Socket)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+		alive(t, r)
+	}
 }
 
 func TestOneAtATime(t *testing.T) {
@@ -126,7 +154,7 @@ func TestStartAfterACrash(t *testing.T) {
 		}
 		dead.SetUnlinkOnClose(false)
 		_ = dead.Close()
-		left = []string{filepath.Join(r.opts.RunDir, "plugins", "123-456"), filepath.Join(r.opts.RunDir, "socket")}
+		left = []string{filepath.Join(r.opts.RunDir, "plugins", "123-456"), filepath.Join(r.opts.RunDir, "socket.new")}
 		if err := os.MkdirAll(left[0], 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -135,8 +163,10 @@ func TestStartAfterACrash(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := os.WriteFile(left[1], nil, 0o600); err != nil {
-			t.Fatal(err)
+		for _, file := range []string{left[1], filepath.Join(r.opts.RunDir, "socket")} {
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}, "roce")
 	alive(t, r)

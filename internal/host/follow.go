@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"sync"
 	"time"
 
@@ -22,8 +23,11 @@ type Registry interface {
 
 // FollowOptions are the knobs of Follow; the zero value suits most.
 type FollowOptions struct {
-	// Resync is how often everything is read anew, hint or no hint: some
-	// changes, such as a port's state, come without an event. 10 seconds if zero.
+	// Resync is how often the devices are looked at, hint or no hint: some changes,
+	// such as the state of an InfiniBand port, come without an event. 10 seconds if
+	// zero. It is a glance at what nldev tells; everything is read anew, which may
+	// cost commands to the firmware, where that differs, and every [rereadEvery]
+	// times.
 	Resync time.Duration
 	// Synced is called once, when all devices that were there at the start are
 	// registered.
@@ -45,9 +49,13 @@ func (h *Host) Follow(ctx context.Context, reg Registry, opts FollowOptions) err
 		return fmt.Errorf("follow %s: a copied tree does not change", h.fs.Root())
 	}
 	f := newFollower(reg, opts, h.listForFollow, h.readForFollow)
-	f.sources = []source{h.uevents, h.monitor}
+	f.glance = h.glance
+	f.sources = []source{h.uevents, h.monitor, h.links}
 	return f.run(ctx)
 }
+
+// rereadEvery is at how many looks everything is read anew.
+const rereadEvery = 30
 
 // key identifies a device for as long as it exists, whatever its name: by the
 // kernel's index, or where that is unknown by the instance in sysfs.
@@ -64,11 +72,15 @@ type sighting struct {
 
 // follower is one run of Follow.
 type follower struct {
-	reg     Registry
-	opts    FollowOptions
-	list    func(context.Context) ([]sighting, error)
-	read    func(context.Context, rdma.Device) (rdma.Device, []rdma.Warning, error)
+	reg  Registry
+	opts FollowOptions
+	list func(context.Context) ([]sighting, error)
+	read func(context.Context, rdma.Device) (rdma.Device, []rdma.Warning, error)
+	// glance returns what can be had of a device cheaply; false if that is nothing.
+	// Nil stands for a host without.
+	glance  func(context.Context, rdma.Device) (rdma.Device, bool)
 	sources []source
+	looks   int // at the devices, by the clock; it belongs to run
 
 	hints   chan hint
 	running sync.WaitGroup // sources and keepers
@@ -128,25 +140,56 @@ func (f *follower) hint(ctx context.Context, h hint) {
 	}
 }
 
-// await returns with all hints that have come by then, at least one of them, or
-// the resync.
+// await returns with all hints that matter and have come by then, at least one of
+// them, or the resync.
 func (f *follower) await(ctx context.Context, resync <-chan time.Time) (todo hints) {
-	select {
-	case <-ctx.Done():
-		return todo
-	case <-resync:
-		return hints{all: true}
-	case h := <-f.hints:
-		todo.add(h)
+	for len(todo.some) == 0 {
+		select {
+		case <-ctx.Done():
+			return todo
+		case <-resync:
+			return f.look()
+		case h := <-f.hints:
+			f.consider(h, &todo)
+		}
 	}
 	for {
 		select {
 		case h := <-f.hints:
-			todo.add(h)
+			f.consider(h, &todo)
 		default:
 			return todo
 		}
 	}
+}
+
+// look says how closely to look when it is time to.
+func (f *follower) look() hints {
+	f.looks++
+	if f.glance == nil || f.looks%rereadEvery == 0 {
+		return hints{all: true}
+	}
+	return hints{glance: true}
+}
+
+// consider adds a hint, unless it is about a netdev that is nobody's: a host with
+// containers has many that come and go.
+func (f *follower) consider(h hint, todo *hints) {
+	if h.netdev.IsKnown() && !f.anyOn(h.netdev) {
+		return
+	}
+	todo.add(h)
+}
+
+func (f *follower) anyOn(netdev rdma.Opt[uint32]) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, k := range f.keepers {
+		if k.isOn(netdev) {
+			return true
+		}
+	}
+	return false
 }
 
 // sync lists the devices and tells each keeper what has become of its own.
@@ -154,6 +197,9 @@ func (f *follower) sync(ctx context.Context, todo hints) error {
 	list, err := f.list(ctx)
 	if err != nil && !errors.Is(err, ErrNoRDMA) {
 		return err
+	}
+	if todo.glance {
+		f.glanceAt(ctx, list, &todo)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -164,12 +210,24 @@ func (f *follower) sync(ctx context.Context, todo hints) error {
 		if k == nil {
 			k = f.newKeeper(ctx, s.key)
 		}
-		k.demand(wanted{present: true, device: s.device, refresh: todo.concern(s.device)})
+		k.demand(wanted{present: true, device: s.device, refresh: todo.concern(s.device, k)})
 	}
 	for _, k := range gone {
 		k.demand(wanted{})
 	}
 	return nil
+}
+
+// glanceAt adds a hint for each device that is not what it was when it was read.
+func (f *follower) glanceAt(ctx context.Context, list []sighting, todo *hints) {
+	for _, s := range list {
+		now, ok := f.glance(ctx, s.device)
+		f.mu.Lock()
+		if k := f.keepers[s.key]; k != nil && (!ok || !reflect.DeepEqual(now, k.glanced)) {
+			todo.add(hint{index: s.device.Index, name: s.device.Name})
+		}
+		f.mu.Unlock()
+	}
 }
 
 func (f *follower) newKeeper(ctx context.Context, id key) *keeper {

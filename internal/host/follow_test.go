@@ -79,6 +79,43 @@ func TestResync(t *testing.T) {
 	})
 }
 
+// Where a glance is to be had, nothing more is read until it shows a difference, or
+// a long time has passed.
+func TestResyncByAGlance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKernel("rxe0", "rxe1")
+		k.glances = true
+		c := newClient()
+		s := follow(t, k, c)
+		c.made()
+		after := func(looks int) (reads int) {
+			before := k.reads
+			time.Sleep(time.Duration(looks) * s.f.opts.Resync)
+			synctest.Wait()
+			return k.reads - before
+		}
+		if n := after(5); n != 0 {
+			t.Errorf("%d reads, and nothing was different", n)
+		}
+		s.change(1, func(d *rdma.Device) { d.Ports = []rdma.Port{{Number: 1}} })
+		if n := after(5); n != 1 {
+			t.Errorf("%d reads of what was different once", n)
+		}
+		s.change(0, func(d *rdma.Device) { d.Firmware = "2" }) // not to be seen at a glance
+		if n := after(rereadEvery); n != 2 {
+			t.Errorf("%d reads of two devices", n)
+		}
+		if got := c.made(); !slices.Equal(got, []string{"Changed rxe1", "Changed rxe0"}) {
+			t.Errorf("calls: %v", got)
+		}
+		s.remove(0)
+		s.rename(1, "hca1")
+		after(1)
+		s.same()
+		s.end()
+	})
+}
+
 // A device whose client does not let go holds up no other, but for one of its name.
 func TestSlowRemove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

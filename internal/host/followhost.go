@@ -62,6 +62,15 @@ func (h *Host) readForFollow(ctx context.Context, d rdma.Device) (rdma.Device, [
 	return d, nil, fmt.Errorf("%s: renamed faster than it can be read", d.Name)
 }
 
+// glance asks nldev alone, which costs few calls, and no file of sysfs.
+func (h *Host) glance(ctx context.Context, d rdma.Device) (rdma.Device, bool) {
+	r := description{device: d}
+	if !d.Index.IsKnown() || h.netlink() == nil || h.readPorts(ctx, &r) != nil || len(r.warnings) > 0 {
+		return d, false
+	}
+	return r.device, true
+}
+
 // recheck returns what the list tells of the device now; [ErrVanished] says that
 // it is gone.
 func (h *Host) recheck(ctx context.Context, d rdma.Device) (rdma.Device, error) {

@@ -12,16 +12,18 @@ import (
 )
 
 // hint says that something may have changed, and about which device. One that
-// names none is about any.
+// names none is about any; one with a netdev about those with a port on it.
 type hint struct {
-	index rdma.Opt[uint32]
-	name  string
+	index  rdma.Opt[uint32]
+	name   string
+	netdev rdma.Opt[uint32]
 }
 
 // hints are those that came together.
 type hints struct {
-	all  bool // everything is to be read anew
-	some []hint
+	all    bool // everything is to be read anew
+	glance bool // a glance is to tell what
+	some   []hint
 }
 
 func (t *hints) add(h hint) {
@@ -31,10 +33,10 @@ func (t *hints) add(h hint) {
 	t.some = append(t.some, h)
 }
 
-// concern tells whether one of them is about d.
-func (t *hints) concern(d rdma.Device) bool {
+// concern tells whether one of them is about d, which is in a keeper's care.
+func (t *hints) concern(d rdma.Device, k *keeper) bool {
 	return t.all || slices.ContainsFunc(t.some, func(h hint) bool {
-		return h.name != "" && h.name == d.Name || h.index.IsKnown() && h.index == d.Index
+		return h.name != "" && h.name == d.Name || h.index.IsKnown() && h.index == d.Index || k.isOn(h.netdev)
 	})
 }
 

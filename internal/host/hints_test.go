@@ -26,13 +26,13 @@ func TestHintsConcern(t *testing.T) {
 		for _, h := range c.hints {
 			todo.add(h)
 		}
-		if got := todo.concern(d); got != c.want {
+		if got := todo.concern(d, &keeper{}); got != c.want {
 			t.Errorf("%v: %t", c.hints, got)
 		}
 	}
 	// Unknown is not zero: a hint about index 0 says nothing of a device without one.
 	todo := hints{some: []hint{{index: rdma.Known(uint32(0))}}}
-	if todo.concern(rdma.Device{Name: "x"}) {
+	if todo.concern(rdma.Device{Name: "x"}, &keeper{}) {
 		t.Error("an unknown index was taken for 0")
 	}
 }

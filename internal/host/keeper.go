@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/rdma"
@@ -35,6 +36,9 @@ type keeper struct {
 	cancel  context.CancelCauseFunc // of the work under way
 	taking  string                  // the name that it is about to have in the registry
 	waiting bool                    // until that name is free
+	netdevs []uint32                // indexes of those that its ports were last seen on
+	glanced rdma.Device             // what a glance showed before the device was read
+	content bool                    // everything is as it was wanted
 
 	// These are the goroutine's own, or that of the change under way.
 	registered bool
@@ -47,8 +51,11 @@ type keeper struct {
 // is gone, and the wait for a name that is wanted no more.
 func (k *keeper) demand(w wanted) {
 	w.refresh = w.refresh || k.want.refresh
+	same := k.content && w.present && !w.refresh && w.device.Name == k.want.device.Name
 	k.want = w
 	switch {
+	case same:
+		return
 	case k.cancel == nil:
 	case !w.present:
 		k.cancel(errGone)
@@ -117,11 +124,11 @@ func (k *keeper) begin(ctx context.Context) (context.Context, wanted, func()) {
 	defer k.f.mu.Unlock()
 	w := k.want
 	k.want.refresh = false
-	k.cancel = cancel
+	k.cancel, k.content = cancel, false
 	return ctx, w, func() {
 		k.f.mu.Lock()
 		defer k.f.mu.Unlock()
-		k.cancel = nil
+		k.cancel, k.content = nil, w.present && k.registered && !k.stale && k.info.Name == w.device.Name
 		cancel(nil)
 	}
 }
@@ -210,6 +217,10 @@ func (k *keeper) renamed(name string) {
 
 // read reads the device. One that has vanished will be off the next list.
 func (k *keeper) read(ctx context.Context, seen rdma.Device) (rdma.Device, bool) {
+	var glanced rdma.Device
+	if k.f.glance != nil {
+		glanced, _ = k.f.glance(ctx, seen)
+	}
 	d, warnings, err := k.f.read(ctx, seen)
 	for _, w := range warnings {
 		k.report(ctx, w)
@@ -217,7 +228,29 @@ func (k *keeper) read(ctx context.Context, seen rdma.Device) (rdma.Device, bool)
 	if err != nil && !errors.Is(err, ErrVanished) {
 		k.report(ctx, fmt.Errorf("read device %s: %w", seen.Name, err))
 	}
+	if err == nil {
+		k.noteRead(glanced, d)
+	}
 	return d, err == nil
+}
+
+// noteRead notes what tells that the device is to be read again.
+func (k *keeper) noteRead(glanced, d rdma.Device) {
+	k.f.mu.Lock()
+	defer k.f.mu.Unlock()
+	k.glanced, k.netdevs = glanced, k.netdevs[:0]
+	for _, p := range d.Ports {
+		if index, ok := p.NetdevIndex.Get(); ok {
+			k.netdevs = append(k.netdevs, index)
+		}
+	}
+}
+
+// isOn tells whether a change of the netdev may be one of the device; f.mu is
+// held. While the device is being read, it is on any.
+func (k *keeper) isOn(netdev rdma.Opt[uint32]) bool {
+	index, ok := netdev.Get()
+	return ok && (k.cancel != nil || slices.Contains(k.netdevs, index))
 }
 
 // report tells of an error, unless the work was interrupted, which explains it.

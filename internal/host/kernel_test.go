@@ -25,6 +25,8 @@ type kernel struct {
 	next    uint32
 	listErr error
 	readErr map[string]error
+	glances bool // it has something that is cheap to ask
+	reads   int
 }
 
 func newKernel(names ...string) *kernel {
@@ -82,11 +84,20 @@ func (k *kernel) list(context.Context) ([]sighting, error) {
 func (k *kernel) read(_ context.Context, seen rdma.Device) (rdma.Device, []rdma.Warning, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.reads++
 	d, ok := k.devices[seen.Index.Or(0)]
 	if !ok {
 		return seen, nil, ErrVanished
 	}
 	return d, nil, k.readErr[d.Name]
+}
+
+// glance tells of the ports alone.
+func (k *kernel) glance(_ context.Context, seen rdma.Device) (rdma.Device, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	d, ok := k.devices[seen.Index.Or(0)]
+	return rdma.Device{Name: d.Name, Ports: d.Ports}, ok
 }
 
 // state is what the kernel has, or the registry: name → facts, by index.
@@ -135,6 +146,9 @@ func follow(t *testing.T, k *kernel, clients ...core.Client) *following {
 		Synced: func() { s.mu.Lock(); s.synced = true; s.mu.Unlock() },
 		Report: func(err error) { s.mu.Lock(); s.errs = append(s.errs, err); s.mu.Unlock() },
 	}, k.list, k.read)
+	if k.glances {
+		s.f.glance = k.glance
+	}
 	ctx, stop := context.WithCancelCause(t.Context())
 	s.stop = stop
 	go func() { s.ended <- s.f.run(ctx) }()

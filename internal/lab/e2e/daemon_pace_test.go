@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ibctl/ibctl/internal/api/apiv1"
+	"github.com/ibctl/ibctl/internal/lab"
 	"github.com/ibctl/ibctl/internal/uevent"
 )
 
@@ -115,7 +116,10 @@ func TestDaemonIdle(t *testing.T) {
 	}
 	_ = s.Close() // nobody is connected
 	time.Sleep(5 * time.Second)
-	const pause = time.Minute
+	pause := 20 * time.Second // two of its looks around
+	if os.Getenv(lab.EnvSoak) != "" {
+		pause = 5 * time.Minute
+	}
 	var before []usage
 	for _, pid := range pids {
 		before = append(before, usageOf(t, pid))

@@ -28,13 +28,19 @@ type followed struct {
 // help: what is found, events led to.
 func followHost(t testing.TB, resync time.Duration, clients ...core.Client) followed {
 	t.Helper()
+	return followAll(t, host.Summary, resync, clients...)
+}
+
+// followAll is followHost with a choice of what is read.
+func followAll(t testing.TB, detail host.Detail, resync time.Duration, clients ...core.Client) followed {
+	t.Helper()
 	reg := core.NewRegistry(core.Options{})
 	for _, c := range clients {
 		if err := reg.RegisterClient(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h := openHost(t, host.Options{Detail: host.Summary})
+	h := openHost(t, host.Options{Detail: detail})
 	ctx, stop := context.WithCancel(context.Background())
 	synced, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -207,17 +213,36 @@ func TestFollowHeldDevice(t *testing.T) {
 	f.becomesSame("the holder's end")
 }
 
-// TestFollowResync: what no event tells, the resync finds.
-func TestFollowResync(t *testing.T) {
-	lab.Topology{Links: []lab.Link{{Name: "eth0", Kind: lab.Dummy{}}}, HCAs: []lab.HCA{{Name: "rxe0", Netdev: "eth0"}}}.Up(t)
-	f := followHost(t, 100*time.Millisecond)
-	run(t, "ip", "link", "set", "eth0", "down")
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		if d := f.Devices(); len(d) == 1 && d[0].Info.Ports[0].State.Or(0).String() == "DOWN" {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("got %+v", f.Devices())
-		}
+// TestFollowLinks: a port's state and netdev follow those of the netdev.
+func TestFollowLinks(t *testing.T) {
+	lab.Topology{
+		Links: []lab.Link{{Name: "eth0", Kind: lab.Dummy{}}, {Name: "eth1", Kind: lab.Dummy{}}},
+		HCAs:  []lab.HCA{{Name: "rxe0", Netdev: "eth0"}},
+	}.Up(t)
+	f := followHost(t, time.Hour)
+	for _, step := range []struct{ command, state, netdev string }{
+		{"ip link set eth0 down", "DOWN", "eth0"},
+		{"ip link set eth1 down", "DOWN", "eth0"},
+		{"ip link set eth0 name lan0", "DOWN", "lan0"},
+		{"ip link set lan0 up", "ACTIVE", "lan0"},
+	} {
+		run(t, "sh", "-ec", step.command)
+		waitFor(t, step.command, func() bool {
+			d := f.Devices()
+			return len(d) == 1 && d[0].Info.Ports[0].State.Or(0).String() == step.state && d[0].Info.Ports[0].Netdev == step.netdev
+		})
 	}
+}
+
+// TestFollowResync: what no event tells, the resync finds. A device's description is such a thing.
+func TestFollowResync(t *testing.T) {
+	oneHCA().Up(t)
+	f := followAll(t, host.Full, 100*time.Millisecond)
+	if err := os.WriteFile("/sys/class/infiniband/rxe0/node_desc", []byte("rail 7\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the description", func() bool {
+		d := f.Devices()
+		return len(d) == 1 && d[0].Info.NodeDesc == "rail 7"
+	})
 }
