@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/ibctl/ibctl/internal/api/apiv1"
 	"github.com/ibctl/ibctl/internal/lab"
+	"github.com/ibctl/ibctl/internal/soak"
 )
 
 // churnConfig: what is stopped is found out soon; and there is something to put back, which takes configfs.
@@ -31,42 +31,24 @@ events: 1000
 // TestDaemonChurn has two HCAs come, change and go, over and over, while plugins are killed and stopped. What the daemon tells must add
 // up, and in the end nothing may be left of it all. Where it fails, the seed that it prints repeats it, as far as the kernel does.
 func TestDaemonChurn(t *testing.T) {
-	rounds := 15
-	if os.Getenv(lab.EnvSoak) != "" {
-		rounds = 300
-	}
-	seed := seedOf(t)
+	rounds, dice := soak.Times(15, 300), soak.Dice(t)
 	lab.Topology{Links: []lab.Link{{Name: "eth0", Kind: lab.Dummy{}}, {Name: "eth1", Kind: lab.Dummy{}}}}.Up(t)
 	s := serve(t, churnConfig)
 	h := s.follow(t)
 	c := &turmoil{t: t, serving: s}
-	c.both(seed, 2, false) // what is made once, and kept, is there after this
+	c.both(dice, 2, false) // what is made once, and kept, is there after this
 	remove := c.add("rxe0", "rxe1")
 	s.becomesSame(t, "a calm start")
 	before := c.look()
 	remove()
-	c.both(seed+1, rounds, true)
-	c.both(seed+2, 1, false) // whoever is still stopped is found out
+	c.both(dice, rounds, true)
+	c.both(dice, 1, false) // whoever is still stopped is found out
 	c.heal()
 	c.add("rxe0", "rxe1")
 	s.becomesSame(t, "the churn")
 	c.checkLeft(before)
 	c.checkMemory()
 	c.checkHistory(h)
-}
-
-// seedOf returns the seed of a random test: that of the environment, or a new one.
-func seedOf(t testing.TB) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(lab.EnvSeed); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("%s=%d", lab.EnvSeed, seed)
-	return seed
 }
 
 // turmoil disturbs a daemon.
@@ -81,10 +63,10 @@ type turmoil struct {
 }
 
 // both runs rounds on two HCAs at the same time.
-func (c *turmoil) both(seed uint64, rounds int, rough bool) {
+func (c *turmoil) both(dice *rand.Rand, rounds int, rough bool) {
 	var working sync.WaitGroup
 	for i := range 2 {
-		hca := &churned{turmoil: c, netdev: fmt.Sprintf("eth%d", i), number: i, rough: rough, Rand: rand.New(rand.NewPCG(seed, uint64(i)))}
+		hca := &churned{turmoil: c, netdev: fmt.Sprintf("eth%d", i), number: i, rough: rough, Rand: rand.New(rand.NewPCG(dice.Uint64(), uint64(i)))}
 		working.Go(func() {
 			for round := range rounds {
 				if err := hca.round(round); err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/ibctl/ibctl/internal/api/apiv1"
-	"github.com/ibctl/ibctl/internal/lab"
+	"github.com/ibctl/ibctl/internal/soak"
 	"github.com/ibctl/ibctl/internal/uevent"
 )
 
@@ -116,10 +116,7 @@ func TestDaemonIdle(t *testing.T) {
 	}
 	_ = s.Close() // nobody is connected
 	time.Sleep(5 * time.Second)
-	pause := 20 * time.Second // two of its looks around
-	if os.Getenv(lab.EnvSoak) != "" {
-		pause = 5 * time.Minute
-	}
+	pause := time.Duration(soak.Times(20, 300)) * time.Second // it looks around every ten
 	var before []usage
 	for _, pid := range pids {
 		before = append(before, usageOf(t, pid))

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,26 +16,22 @@ import (
 
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/api/apiv1"
-	"github.com/ibctl/ibctl/internal/lab"
+	"github.com/ibctl/ibctl/internal/soak"
 )
 
 // TestDaemonKilledAnywhere: whatever ibctl serve is doing when SIGKILL comes, whoever asked it gets an end, and the next one starts at
 // once, finds nothing in its way and leaves nothing of the old.
 func TestDaemonKilledAnywhere(t *testing.T) {
-	rounds := 4
-	if os.Getenv(lab.EnvSoak) != "" {
-		rounds = 40
-	}
-	random := rand.New(rand.NewPCG(seedOf(t), 0))
+	dice := soak.Dice(t)
 	oneHCA().Up(t)
-	for range rounds {
+	for range soak.Times(4, 40) {
 		s := launch(t, churnConfig)
 		var old []int
 		for _, c := range s.clients(t) {
 			old = append(old, int(c.GetPid()))
 		}
 		stop := stir(t)
-		time.Sleep(time.Duration(random.Int64N(int64(2 * time.Second))))
+		time.Sleep(time.Duration(dice.Int64N(int64(2 * time.Second))))
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait() // killed
 		_ = s.Close()
