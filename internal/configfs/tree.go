@@ -24,9 +24,12 @@ var (
 )
 
 // Tree is the rdma_cm directory.
-type Tree struct{ root string }
+type Tree struct{ root, notes string }
 
-// New returns the tree at root, which is [DefaultRoot] but for tests.
+// Live returns this host's.
+func Live() Tree { return Tree{DefaultRoot, NoteDir} }
+
+// New returns a tree at root, of which nothing is noted.
 func New(root string) Tree { return Tree{root: root} }
 
 // Device is one device's directory, from Open to Close.
@@ -34,6 +37,7 @@ type Device struct {
 	name string
 	dir  string
 	made bool // by us, so that it is ours to remove
+	note note
 }
 
 // Open makes the directory of the device with that name, or finds it made. The
@@ -43,12 +47,14 @@ func (t Tree) Open(device string) (*Device, error) {
 	if !validName(device) {
 		return nil, fmt.Errorf("%q: %w", device, ErrNoDevice)
 	}
-	d := &Device{name: device, dir: filepath.Join(t.root, device)}
+	d := &Device{name: device, dir: filepath.Join(t.root, device), note: t.write(device)}
 	err := os.Mkdir(d.dir, 0o755)
-	switch {
-	case err == nil:
+	if err == nil {
 		d.made = true
 		return d, nil
+	}
+	d.note.discard()
+	switch {
 	case errors.Is(err, fs.ErrExist):
 		return d, nil
 	case errors.Is(err, fs.ErrNotExist):
@@ -72,6 +78,7 @@ func (d *Device) Close() error {
 		return nil
 	}
 	d.made = false
+	defer d.note.discard()
 	if err := os.Remove(d.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("connection manager defaults of %s: remove %s: %w", d.name, d.dir, errno(err))
 	}

@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -48,7 +49,7 @@ type Client struct {
 
 // New returns a client of this host's devices.
 func New() *Client {
-	return &Client{sysfs: sysfs.Live(), configfs: configfs.New(configfs.DefaultRoot), fleet: newFleet()}
+	return &Client{sysfs: sysfs.Live(), configfs: configfs.Live(), fleet: newFleet()}
 }
 
 // Name implements [plugin.Client].
@@ -56,8 +57,14 @@ func (c *Client) Name() string { return Name }
 
 // Configure implements [plugin.Configurer].
 func (c *Client) Configure(_ context.Context, _ *plugin.Host, config []byte) (err error) {
-	if c.config, err = parseConfig(config); err != nil || c.config.Root == "" {
+	if c.config, err = parseConfig(config); err != nil {
 		return err
+	}
+	if c.config.Root == "" {
+		if err := c.configfs.Sweep(); err != nil && os.Geteuid() == 0 {
+			slog.Warn("clean up after others", "error", err)
+		}
+		return nil
 	}
 	if c.sysfs, err = sysfs.Open(c.config.Root); err != nil {
 		return fmt.Errorf("read configuration: %w", err)

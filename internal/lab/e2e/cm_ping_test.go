@@ -187,7 +187,7 @@ func TestCMPingsAtOnce(t *testing.T) {
 	var asking sync.WaitGroup
 	for range 4 {
 		asking.Go(func() {
-			if sent, answered := pingCount(t, "", hostB, "--from", hostA, "-c", "100", "-i", "0.01"); sent != 100 || answered != 100 {
+			if sent, answered := pingCount(t, "", hostB, "--from", hostA, "-c", "100", "-i", "0.01", "-W", "30"); sent != 100 || answered != 100 {
 				t.Errorf("%d of %d answered", answered, sent)
 			}
 		})
@@ -215,7 +215,7 @@ func TestCMPingSparesConnections(t *testing.T) {
 		from, to string
 		count    int
 	}{{hostA, hostB, 1000}, {hostB, hostA, 200}} {
-		sent, answered := pingCount(t, "", way.to, "--from", way.from, "-c", strconv.Itoa(way.count), "-i", "0.01")
+		sent, answered := pingCount(t, "", way.to, "--from", way.from, "-c", strconv.Itoa(way.count), "-i", "0.01", "-W", "30")
 		if sent != way.count || answered != way.count {
 			t.Errorf("%d of %d answered, want all %d", answered, sent, way.count)
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/ibctl/ibctl/internal/api/apiv1"
 	"github.com/ibctl/ibctl/internal/lab"
@@ -229,7 +230,7 @@ func (h *churned) hurt() {
 	if pid == 0 || !strings.Contains(commandLine(pid), "plugin-serve") {
 		return
 	}
-	h.count(fmt.Sprintf("%v to %s", signal, name))
+	h.count(unix.SignalName(signal) + " to " + name)
 	_ = syscall.Kill(pid, signal) // it may have ended
 }
 
@@ -251,7 +252,7 @@ func (c *turmoil) look() traces {
 	for _, client := range c.serving.clients(c.t) {
 		found.plugins = append(found.plugins, descriptors(int(client.GetPid()))...)
 	}
-	for _, pattern := range []string{"/run/ibctl/*", "/run/ibctl/serve/*", "/run/ibctl/serve/plugins/*", "/run/ibctl/serve/plugins/*/*", cmConfigfs + "*"} {
+	for _, pattern := range []string{"/run/ibctl/*", "/run/ibctl/serve/*", "/run/ibctl/serve/plugins/*", "/run/ibctl/serve/plugins/*/*", "/run/ibctl/rdma_cm/*", cmConfigfs + "*"} {
 		files, _ := filepath.Glob(pattern)
 		found.files = append(found.files, files...)
 	}
