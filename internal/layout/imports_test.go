@@ -67,6 +67,8 @@ var rules = []rule{
 	{room: "internal/netstate/live", never: kernelRoomNever("netstate/live"), why: "one kernel interface each"},
 	{room: "internal/libenv", never: append([]string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin, urfave, netlink}, ioPackages...),
 		why: "it does what libraries do, with what it is given"},
+	{room: "internal/devdir", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
+		why: "clients open directories with it"},
 	{room: "internal/holders", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
 		why: "it reads the kernel and judges, whoever asks"},
 	{room: "internal/drained", never: []string{module + "internal", module + "plugins", module + "cmd", grpc, goPlugin, urfave, netlink},

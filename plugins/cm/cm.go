@@ -27,10 +27,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/core/plugin"
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/configfs"
+	"github.com/ibctl/ibctl/internal/devdir"
 	"github.com/ibctl/ibctl/internal/sysfs"
 	"github.com/ibctl/ibctl/plugins/cm/cmv1"
 )
@@ -74,12 +76,12 @@ func (c *Client) Configure(_ context.Context, _ *plugin.Host, config []byte) (er
 
 // Add implements [plugin.Client].
 func (c *Client) Add(ctx context.Context, dev *plugin.Device) (any, error) {
-	dir, err := c.sysfs.OpenDevice(dev.Info().Name)
+	dir, err := devdir.Open(ctx, c.sysfs, dev.ID().Index, dev.Info().Name)
 	if err != nil {
 		return nil, err
 	}
-	c.putBack(ctx, dev)
 	ours := &device{Device: dev, index: dev.ID().Index, dir: dir}
+	c.putBack(ctx, ours)
 	c.fleet.add(ours)
 	for _, l := range c.fleet.current() {
 		l.join(ctx, ours)
@@ -87,19 +89,12 @@ func (c *Client) Add(ctx context.Context, dev *plugin.Device) (any, error) {
 	return ours, nil
 }
 
-// putBack sets the defaults that the configuration has for the device. One that
-// can't be set is no reason to leave the device alone.
-func (c *Client) putBack(ctx context.Context, dev *plugin.Device) {
-	info := dev.Info()
-	err := c.config.apply(c.configfs, info)
-	if err == nil {
-		return
+// Changed implements [plugin.ChangeHandler].
+func (c *Client) Changed(ctx context.Context, dev *plugin.Device, what core.Change) error {
+	if what&core.ChangeName != 0 {
+		c.putBack(ctx, dev.Data().(*device))
 	}
-	slog.Error("set defaults", "device", info.Name, "error", err)
-	event := plugin.Event{Kind: "cm-defaults-failed", Text: err.Error()}
-	if err := dev.Emit(ctx, event); err != nil {
-		slog.Error("report an event", "device", info.Name, "error", err)
-	}
+	return nil
 }
 
 // Remove implements [plugin.Client]. No question that named the device runs any

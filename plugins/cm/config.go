@@ -106,9 +106,8 @@ func (c Config) defaultsFor(d rdma.Device, port uint32) Defaults {
 	return merged
 }
 
-// apply sets the defaults of a device's ports, as far as it can. InfiniBand ports
-// have none.
-func (c Config) apply(tree configfs.Tree, d rdma.Device) (err error) {
+// wanted returns the defaults of a device's ports. InfiniBand ports have none.
+func (c Config) wanted(d rdma.Device) map[uint32]Defaults {
 	wanted := map[uint32]Defaults{}
 	for _, p := range d.Ports {
 		want := c.defaultsFor(d, p.Number)
@@ -116,10 +115,16 @@ func (c Config) apply(tree configfs.Tree, d rdma.Device) (err error) {
 			wanted[p.Number] = want
 		}
 	}
+	return wanted
+}
+
+// apply sets the defaults of the ports of the device that has the name now, as far
+// as it can.
+func apply(tree configfs.Tree, name string, wanted map[uint32]Defaults) (err error) {
 	if len(wanted) == 0 {
 		return nil
 	}
-	dir, err := tree.Open(d.Name)
+	dir, err := tree.Open(name)
 	if err != nil {
 		return err
 	}

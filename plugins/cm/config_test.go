@@ -120,7 +120,7 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	device := rdma.Device{Name: "rxe0", Ports: []rdma.Port{{Number: 1}, {Number: 2}}}
-	if err := conf.apply(configfs.New(root), device); err != nil {
+	if err := apply(configfs.New(root), device.Name, conf.wanted(device)); err != nil {
 		t.Fatal(err)
 	}
 	if one("default_roce_tos") != "106" || one("default_roce_mode") != "IB/RoCE v1" {
@@ -137,10 +137,11 @@ func TestApplyTouchesNothingWithoutNeed(t *testing.T) {
 	conf := Config{Defaults: []DeviceDefaults{{Device: "*", Defaults: Defaults{TOS: rdma.Known(TOS(1))}}}}
 	nowhere := configfs.New(filepath.Join(t.TempDir(), "missing"))
 	ib := rdma.Device{Name: "mlx5_0", Ports: []rdma.Port{{Number: 1, LinkLayer: rdma.LinkLayerInfiniBand}}}
-	if err := conf.apply(nowhere, ib); err != nil {
+	if err := apply(nowhere, ib.Name, conf.wanted(ib)); err != nil {
 		t.Errorf("an InfiniBand port: %v", err)
 	}
-	if err := (Config{}).apply(nowhere, rdma.Device{Name: "rxe0", Ports: []rdma.Port{{Number: 1}}}); err != nil {
+	roce := rdma.Device{Name: "rxe0", Ports: []rdma.Port{{Number: 1}}}
+	if err := apply(nowhere, roce.Name, Config{}.wanted(roce)); err != nil {
 		t.Errorf("no configuration: %v", err)
 	}
 }
@@ -151,7 +152,7 @@ func TestApplyGoesOn(t *testing.T) {
 	two := portFiles(t, root, "rxe0", 2)
 	conf := Config{Defaults: []DeviceDefaults{{Device: "rxe0", Defaults: Defaults{TOS: rdma.Known(TOS(9))}}}}
 	device := rdma.Device{Name: "rxe0", Ports: []rdma.Port{{Number: 1}, {Number: 2}}}
-	if err := conf.apply(configfs.New(root), device); err == nil {
+	if err := apply(configfs.New(root), device.Name, conf.wanted(device)); err == nil {
 		t.Error("no error for the port that is not there")
 	}
 	if two("default_roce_tos") != "9" {

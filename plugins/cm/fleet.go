@@ -47,6 +47,8 @@ type device struct {
 	index uint32
 	dir   *sysfs.Device
 	users sync.WaitGroup // see fleet.hold
+	// defaults are those that were set, by port. They belong to Add and Changed.
+	defaults map[uint32]Defaults
 }
 
 func (d *device) name() string { return d.Info().Name }

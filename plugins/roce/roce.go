@@ -17,6 +17,7 @@ import (
 
 	"github.com/ibctl/ibctl/core/plugin"
 	"github.com/ibctl/ibctl/internal/configfs"
+	"github.com/ibctl/ibctl/internal/devdir"
 	"github.com/ibctl/ibctl/internal/sysfs"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 	"github.com/ibctl/ibctl/plugins/roce/survey"
@@ -68,8 +69,8 @@ func (c *Client) Configure(_ context.Context, _ *plugin.Host, config []byte) err
 }
 
 // Add implements [plugin.Client].
-func (c *Client) Add(_ context.Context, dev *plugin.Device) (any, error) {
-	dir, err := c.sysfs.OpenDevice(dev.Info().Name)
+func (c *Client) Add(ctx context.Context, dev *plugin.Device) (any, error) {
+	dir, err := devdir.Open(ctx, c.sysfs, dev.ID().Index, dev.Info().Name)
 	if err != nil {
 		return nil, notFound(err)
 	}

@@ -73,7 +73,7 @@ func arrivalTimes(t *testing.T) <-chan time.Time {
 // device comes again. How soon is printed.
 func TestDaemonPutsDefaultsBack(t *testing.T) {
 	oneHCA().Up(t)
-	serve(t, "cm:\n  defaults:\n    - {device: \"rxe*\", tos: 8, roce_mode: v2}\n    - {device: rxe0, dscp: 26}\n")
+	serve(t, "cm:\n  defaults:\n    - {device: \"rxe*\", tos: 8, roce_mode: v2}\n    - {device: rxe0, dscp: 26}\n    - {device: hca0, dscp: 10}\n")
 	if got := throughConfigfs(t, "rxe0", "default_roce_tos", ""); got != "104" {
 		t.Errorf("at the start: tos %s, want 104", got)
 	}
@@ -88,6 +88,8 @@ func TestDaemonPutsDefaultsBack(t *testing.T) {
 	t.Logf("after a device was deleted and added again: its default is back within %v, of 10", most)
 	run(t, "rdma", "dev", "set", "rxe0", "name", "other0") // a default belongs to the device, and stays
 	waitFor(t, "tos 104 under the other name", func() bool { return defaultTOS("other0") == "104" })
+	run(t, "rdma", "dev", "set", "other0", "name", "hca0") // which has an entry of its own
+	waitFor(t, "tos 40", func() bool { return defaultTOS("hca0") == "40" })
 }
 
 // defaultTOS is throughConfigfs for a device that may not be there, or be looked

@@ -135,6 +135,25 @@ func TestDaemonHoldsBackNothing(t *testing.T) {
 	}
 }
 
+// TestDaemonRenamedAtOnce: a device gets another name just when the clients are added to it, as from udev, and they are all on it.
+func TestDaemonRenamedAtOnce(t *testing.T) {
+	oneHCA().Up(t)
+	s := serve(t, "cm: {defaults: [{device: hca0, tos: 32}]}\n")
+	h := s.follow(t)
+	run(t, "rdma", "link", "del", "rxe0")
+	for range 10 {
+		run(t, "sh", "-ec", "rdma link add rxe0 type rxe netdev eth0; rdma dev set rxe0 name hca0")
+		s.becomesSame(t, "a rename at once")
+		waitFor(t, "the default of the new name", func() bool { return defaultTOS("hca0") == "32" })
+		run(t, "rdma", "link", "del", "hca0")
+	}
+	for _, e := range h.all() {
+		if e.GetError() != "" {
+			t.Errorf("%v", e)
+		}
+	}
+}
+
 // becomesSame waits until the daemon has on its list what the kernel has, with
 // every loaded client on every device.
 func (s *serving) becomesSame(t testing.TB, after string) {
