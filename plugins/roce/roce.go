@@ -42,7 +42,7 @@ type Client struct {
 
 // New returns a client of this host's devices.
 func New() *Client {
-	return &Client{sysfs: sysfs.Live(), configfs: configfs.New(configfs.DefaultRoot), live: true}
+	return &Client{sysfs: sysfs.Live(), configfs: configfs.Live(), live: true}
 }
 
 // Name implements [plugin.Client].

@@ -172,19 +172,31 @@ func (h *churned) command(name string, args ...string) error {
 	return nil
 }
 
+// ours tells whether it is ibctl's turn, which asks the daemon first, or that of rdma, which asks nobody.
+func (h *churned) ours() bool { return h.IntN(3) == 0 }
+
 func (h *churned) add() error {
+	if h.ours() {
+		return h.command("ibctl", "dev", "add", h.name, "--type", "rxe", "--netdev", h.netdev)
+	}
 	return h.command("rdma", "link", "add", h.name, "type", "rxe", "netdev", h.netdev)
 }
 
 func (h *churned) rename() error {
 	old := h.name
 	h.name = h.newName()
+	if h.ours() {
+		return h.command("ibctl", "dev", "rename", old, h.name)
+	}
 	return h.command("rdma", "dev", "set", old, "name", h.name)
 }
 
 func (h *churned) remove() error {
 	if h.IntN(2) == 0 {
 		h.settle()
+	}
+	if h.ours() {
+		return h.command("ibctl", "dev", "remove", h.name)
 	}
 	return h.command("rdma", "link", "del", h.name)
 }
