@@ -2,13 +2,17 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/internal/supervisor"
 	"github.com/ibctl/ibctl/internal/sysfs/sysfstest"
+	"github.com/ibctl/ibctl/plugins/cm"
+	"github.com/ibctl/ibctl/plugins/roce"
 )
 
 // roomful makes a tree with that many RoCE devices, and one more beside it.
@@ -62,45 +66,115 @@ func (added) Remove(context.Context, core.Device, any) error { return nil }
 func BenchmarkEventToAdd(b *testing.B) {
 	for _, n := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			root, spare := roomful(b, n)
-			h, err := Open(Options{Root: root, Detail: Summary})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer h.Close()
+			p := startPlugging(b, n)
 			adds := make(added, n)
-			reg := core.NewRegistry(core.Options{})
-			synced := make(chan struct{})
-			f := newFollower(reg, FollowOptions{Synced: func() { close(synced) }}, h.listForFollow, h.readForFollow)
-			ctx, stop := context.WithCancel(b.Context())
-			ended := make(chan error)
-			go func() { ended <- f.run(ctx) }()
-			<-synced
-			if err := reg.RegisterClient(ctx, adds); err != nil {
+			if err := p.reg.RegisterClient(b.Context(), adds); err != nil {
 				b.Fatal(err)
 			}
 			for range n {
 				<-adds
 			}
-			hot := filepath.Join(root, "class/infiniband/hot")
 			for b.Loop() {
-				if err := os.Rename(spare, hot); err != nil {
-					b.Fatal(err)
-				}
-				f.hint(ctx, hint{name: "hot"})
+				p.plug(b)
 				<-adds
 				b.StopTimer()
-				if err := os.Rename(hot, spare); err != nil {
-					b.Fatal(err)
-				}
-				f.hint(ctx, hint{name: "hot"})
-				waitGone(b, reg, n)
+				p.unplug(b)
 				b.StartTimer()
 			}
-			stop()
-			<-ended
 		})
 	}
+}
+
+// BenchmarkEventToLastAdd is the same as far as the end of the last Add, with the
+// two clients that ibctl serve has, each in its process.
+func BenchmarkEventToLastAdd(b *testing.B) {
+	p := startPlugging(b, 1)
+	dir, err := os.MkdirTemp("", "ibb") // its path is short enough for sockets
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { os.RemoveAll(dir) })
+	sup, err := supervisor.New(supervisor.Config{RunDir: filepath.Join(dir, "run")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(sup.Close)
+	config := fmt.Appendf(nil, `{"root":%q}`, p.root)
+	for _, name := range []string{roce.Name, cm.Name} {
+		client, err := sup.Start(b.Context(), supervisor.Spec{Name: name, Config: config})
+		if err == nil {
+			err = p.reg.RegisterClient(b.Context(), client)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() {
+			if err := errors.Join(p.reg.UnregisterClient(context.Background(), name), client.Stop(context.Background())); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	events := p.reg.Subscribe()
+	for b.Loop() {
+		p.plug(b)
+		for {
+			e, err := events.Next(b.Context())
+			if err != nil || e.Err != nil {
+				b.Fatal(err, e.Err)
+			}
+			if e.Kind == core.DeviceRegistered {
+				break
+			}
+		}
+		b.StopTimer()
+		p.unplug(b)
+		b.StartTimer()
+	}
+}
+
+// plugging is a follower of a tree with a device that comes and goes.
+type plugging struct {
+	root, spare, hot string
+	devices          int // without it
+	reg              *core.Registry
+	follower         *follower
+}
+
+func startPlugging(b *testing.B, n int) *plugging {
+	b.Helper()
+	root, spare := roomful(b, n)
+	h, err := Open(Options{Root: root, Detail: Summary})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := &plugging{root: root, spare: spare, hot: filepath.Join(root, "class/infiniband/hot"), devices: n, reg: core.NewRegistry(core.Options{})}
+	synced := make(chan struct{})
+	p.follower = newFollower(p.reg, FollowOptions{Synced: func() { close(synced) }}, h.listForFollow, h.readForFollow)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- p.follower.run(ctx) }()
+	b.Cleanup(func() {
+		stop()
+		<-ended
+		h.Close()
+	})
+	<-synced
+	return p
+}
+
+func (p *plugging) plug(b *testing.B) {
+	if err := os.Rename(p.spare, p.hot); err != nil {
+		b.Fatal(err)
+	}
+	p.follower.hint(b.Context(), hint{name: "hot"})
+}
+
+func (p *plugging) unplug(b *testing.B) {
+	if err := os.Rename(p.hot, p.spare); err != nil {
+		b.Fatal(err)
+	}
+	p.follower.hint(b.Context(), hint{name: "hot"})
+	waitGone(b, p.reg, p.devices)
 }
 
 func waitGone(b *testing.B, reg *core.Registry, n int) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -13,10 +14,23 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/core/plugin"
 	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/plugins/cm"
+	"github.com/ibctl/ibctl/plugins/roce"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test binary be the plugin process of a benchmark.
+func TestMain(m *testing.M) {
+	switch name, _ := plugin.ServeName(os.Args); name {
+	case roce.Name:
+		plugin.Serve(roce.New())
+	case cm.Name:
+		plugin.Serve(cm.New())
+	default:
+		goleak.VerifyTestMain(m)
+	}
+}
 
 // kernel is a list of devices that changes under those who read it.
 type kernel struct {
