@@ -2,10 +2,12 @@ package cm
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 
 	"github.com/ibctl/ibctl/core/plugin"
+	"github.com/ibctl/ibctl/internal/configfs"
 )
 
 // putBack sets the defaults that the configuration has for the device, unless they
@@ -29,18 +31,19 @@ func (c *Client) putBack(ctx context.Context, dev *device) {
 	}
 }
 
-// renames is how often a device may get another name while its defaults are set.
-const renames = 8
+// tries is how often a device may get another name while its defaults are set, or
+// somebody else take away the directory that they are set in.
+const tries = 8
 
 // applyByName sets defaults under the name that the device has before and after.
 func (c *Client) applyByName(ctx context.Context, dev *plugin.Device, wanted map[uint32]Defaults) (err error) {
 	if len(wanted) == 0 {
 		return nil
 	}
-	for range renames {
+	for range tries {
 		name := currentName(ctx, dev)
 		err = apply(c.configfs, name, wanted)
-		if currentName(ctx, dev) == name {
+		if currentName(ctx, dev) == name && !errors.Is(err, configfs.ErrNoDevice) {
 			return err
 		}
 	}

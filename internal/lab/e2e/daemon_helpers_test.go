@@ -31,7 +31,12 @@ type serving struct {
 func serve(t testing.TB, config string) *serving {
 	t.Helper()
 	s := launch(t, config)
-	t.Cleanup(func() { s.stop(t) })
+	t.Cleanup(func() {
+		s.stop(t)
+		if t.Failed() {
+			t.Logf("ibctl serve said:\n%s", s.said())
+		}
+	})
 	return s
 }
 
