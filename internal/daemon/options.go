@@ -34,8 +34,8 @@ type Options struct {
 	// manager. Nil: Run makes one at Socket; api.Socket if that is empty.
 	Listener *net.UnixListener
 	Socket   string
-	// Recheck is how often it is made sure that the socket is where it was made; 10
-	// seconds if zero.
+	// Recheck is how often it is made sure that the socket is where it was made; a
+	// minute if zero.
 	Recheck time.Duration
 	// RunDir stands in for the constant of that name.
 	RunDir string
@@ -58,7 +58,7 @@ func (o Options) withDefaults() Options {
 	if o.Drained == (drained.Store{}) {
 		o.Drained = drained.Open(drained.Dir)
 	}
-	o.Recheck = cmp.Or(o.Recheck, 10*time.Second)
+	o.Recheck = cmp.Or(o.Recheck, time.Minute)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

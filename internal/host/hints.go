@@ -43,8 +43,12 @@ func (t *hints) concern(d rdma.Device, k *keeper) bool {
 // source sends hints until ctx ends.
 type source func(ctx context.Context, send func(context.Context, hint), report func(error))
 
-// retryAfter is how long a source waits before it listens anew after an error.
-const retryAfter = time.Second
+// retryAfter is how long a source waits before it listens anew after an error, and
+// askAgainAfter before it looks for something that this host has not.
+const (
+	retryAfter    = time.Second
+	askAgainAfter = time.Minute
+)
 
 // sleep waits, and tells whether ctx lasted.
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -101,7 +105,12 @@ func (h *Host) monitor(ctx context.Context, send func(context.Context, hint), re
 		switch {
 		case errors.Is(err, nldev.ErrUnsupported):
 			return // uevents and the resync do
-		case ctx.Err() == nil && !errors.Is(err, nldev.ErrUnavailable):
+		case errors.Is(err, nldev.ErrUnavailable): // the RDMA core is not loaded; uevents tell when it is
+			if !sleep(ctx, askAgainAfter) {
+				return
+			}
+			continue
+		case ctx.Err() == nil:
 			report(err)
 		}
 		if !sleep(ctx, retryAfter) {
