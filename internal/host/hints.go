@@ -92,8 +92,6 @@ func hearUEvents(ctx context.Context, send func(context.Context, hint)) error {
 			send(ctx, hint{name: e.Name()})
 		case e.Subsystem == "infiniband_verbs", e.Subsystem == "infiniband_mad":
 			send(ctx, hint{name: e.Subsystem}) // no device has that name: the list alone is read
-		case e.Subsystem == "net" && e.Action == uevent.Move:
-			send(ctx, hint{}) // a netdev has another name; kernels before 6.13 say so nowhere else
 		}
 	}
 }
