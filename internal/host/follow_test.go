@@ -89,10 +89,10 @@ func TestResyncByAGlance(t *testing.T) {
 		s := follow(t, k, c)
 		c.made()
 		after := func(looks int) (reads int) {
-			before := k.reads
+			before := k.readsSoFar()
 			time.Sleep(time.Duration(looks) * s.f.opts.Resync)
 			synctest.Wait()
-			return k.reads - before
+			return k.readsSoFar() - before
 		}
 		if n := after(3); n != 0 {
 			t.Errorf("%d reads, and nothing was different", n)

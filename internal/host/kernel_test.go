@@ -106,6 +106,13 @@ func (k *kernel) read(_ context.Context, seen rdma.Device) (rdma.Device, []rdma.
 	return d, nil, k.readErr[d.Name]
 }
 
+// readsSoFar is how often a device was read.
+func (k *kernel) readsSoFar() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.reads
+}
+
 // glance tells of the ports alone.
 func (k *kernel) glance(_ context.Context, seen rdma.Device) (rdma.Device, bool) {
 	k.mu.Lock()

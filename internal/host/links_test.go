@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -73,32 +74,36 @@ func TestLinkChangesDuringAdd(t *testing.T) {
 func TestLinksAreGathered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		heard := make(chan hint)
-		sent := map[hint]int{}
+		heard, sent := make(chan hint), make(chan hint, 1000)
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			gather(ctx, heard, func(_ context.Context, h hint) { sent[h]++ })
+			gather(ctx, heard, func(_ context.Context, h hint) { sent <- h })
 		}()
+		got := func() map[hint]int {
+			synctest.Wait()
+			counts := map[hint]int{}
+			for len(sent) > 0 {
+				counts[<-sent]++
+			}
+			return counts
+		}
 		for range 100 {
 			heard <- linkHint(7)
 			heard <- linkHint(8)
 		}
 		heard <- linkHint(0)
-		synctest.Wait()
-		if len(sent) > 0 {
-			t.Errorf("at once: %v", sent)
+		if early := got(); len(early) > 0 {
+			t.Errorf("at once: %v", early)
 		}
 		time.Sleep(2 * linkPause)
-		synctest.Wait()
-		if len(sent) != 3 || sent[linkHint(7)] != 1 || sent[linkHint(8)] != 1 || sent[hint{}] != 1 {
-			t.Errorf("sent: %v", sent)
+		if all := got(); !maps.Equal(all, map[hint]int{linkHint(7): 1, linkHint(8): 1, {}: 1}) {
+			t.Errorf("sent: %v", all)
 		}
 		heard <- linkHint(7)
 		time.Sleep(2 * linkPause)
-		synctest.Wait()
-		if sent[linkHint(7)] != 2 {
-			t.Errorf("the next one: %v", sent)
+		if all := got(); !maps.Equal(all, map[hint]int{linkHint(7): 1}) {
+			t.Errorf("the next one: %v", all)
 		}
 		stop()
 		<-ended
