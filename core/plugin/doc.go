@@ -15,7 +15,8 @@
 //
 //	func main() { plugin.Serve(client{}) }
 //
-// plugins/example is a longer one, and ibctl-plugin(7) is the contract in full.
+// plugins/example is a longer one, ibctl-plugin(7) is the contract in full, and
+// package plugins/plugintest holds a plugin against it.
 //
 // # The promise
 //

@@ -164,6 +164,9 @@ func (c *testClient) Remove(_ context.Context, dev *plugin.Device) error {
 	return c.remove(dev)
 }
 
+// otherEnd is that of a pipe that is not to end.
+var otherEnd *os.File
+
 // atEndOfStdin keeps standard input from package plugin, unless there is no ibctl
 // at its other end.
 func atEndOfStdin(f func()) {
@@ -171,11 +174,11 @@ func atEndOfStdin(f func()) {
 		return
 	}
 	stdin := os.Stdin
-	never, _, err := os.Pipe()
+	quiet, end, err := os.Pipe()
 	if err != nil {
 		panic(err)
 	}
-	os.Stdin = never
+	os.Stdin, otherEnd = quiet, end
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		f()

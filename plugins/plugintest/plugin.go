@@ -41,7 +41,7 @@ type Plugin struct {
 
 	test string // the one that Run was called in
 
-	// For the kit's own tests.
+	// For the kit's own tests, which are not all to be as thorough.
 	levels   []supervisor.Guarantee
 	patience time.Duration
 	cycles   int

@@ -42,13 +42,20 @@ var cuts = []cut{
 // tryKilled cuts Adds and Removes short, at moments that chance chooses.
 func tryKilled(c *trial) {
 	dice := c.dice()
-	for range soak.Times(1, 50) {
+	for range c.rounds() {
 		for _, cut := range cuts {
 			for _, call := range []string{"Add", "Remove"} {
 				c.cutShort(call, cut, time.Duration(dice.Int64N(int64(3*time.Millisecond))))
 			}
 		}
 	}
+}
+
+func (c *trial) rounds() int {
+	if c.plugin.cycles > 0 {
+		return 1
+	}
+	return soak.Times(1, 50)
 }
 
 // cutShort starts a plugin, cuts a call short, and looks at what is left when the

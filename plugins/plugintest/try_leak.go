@@ -23,7 +23,7 @@ func (c *trial) cycles() int {
 	if c.plugin.cycles > 0 {
 		return c.plugin.cycles
 	}
-	return soak.Times(1000, 20_000)
+	return soak.Times(1000, 5000)
 }
 
 const few = 20
