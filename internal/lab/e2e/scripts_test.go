@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ibctl/ibctl/internal/lab"
 )
@@ -63,11 +64,12 @@ func TestBatchSeesChanges(t *testing.T) {
 	b := startBatch(t)
 	defer b.end(t)
 	run(t, "rdma", "link", "add", "rxe0", "type", "rxe", "netdev", "eth0")
-	b.ask(t, "gid show rxe0 --ip 10.7.7.7 -o name", "rxe0/1/1")
+	b.ask(t, "wait rxe0 --for gid=10.7.7.7 --timeout 30s -o name", "rxe0/1/1")
+	b.ask(t, "gid show rxe0/1/1 -o name", "rxe0/1/1")
 	run(t, "rdma", "link", "del", "rxe0")
 	b.tell("dev list -o name") // which prints nothing
 	run(t, "rdma", "link", "add", "rxe0", "type", "rxe", "netdev", "eth0")
-	b.ask(t, "gid show rxe0 --ip 10.7.7.7 -o name", "rxe0/1/1")
+	b.ask(t, "wait rxe0 --for gid=10.7.7.7 --timeout 30s -o name", "rxe0/1/1")
 	run(t, "rdma", "dev", "set", "rxe0", "name", "rxe9")
 	b.ask(t, "gid show rxe9 --ip 10.7.7.7 -o name", "rxe9/1/1")
 	b.ask(t, "cm stat rxe9 -o name", "rxe9/1")
@@ -100,6 +102,8 @@ func (b *batchProcess) tell(line string) { fmt.Fprintln(b.in, line) }
 func (b *batchProcess) ask(t *testing.T, line, want string) {
 	t.Helper()
 	b.tell(line)
+	stuck := time.AfterFunc(2*patience, func() { _ = b.cmd.Process.Kill() }) // the read below ends then
+	defer stuck.Stop()
 	got, err := b.out.ReadString('\n')
 	if err != nil || strings.TrimSpace(got) != want {
 		t.Errorf("%s: %q, %v, want %q", line, got, err, want)
