@@ -49,6 +49,7 @@ func (inv *invocation) serve(c *cli.Context) error {
 	if c.Bool("check") {
 		return eachProblem(inv.checkConfig(configure))
 	}
+	useSmallPages()
 	opts, err := inv.daemonOptions(configure)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,6 +132,24 @@ func TestServeUnderAServiceManager(t *testing.T) {
 	if !strings.Contains(log, "<6>msg=ready") {
 		t.Errorf("it did not log that it was ready:\n%s", log)
 	}
+}
+
+func TestServeUsesSmallPages(t *testing.T) {
+	m := underManager(t)
+	m.hear(t, "READY=1")
+	for _, pid := range append(childrenOf(t, m.cmd.Process.Pid), strconv.Itoa(m.cmd.Process.Pid)) {
+		status, err := os.ReadFile("/proc/" + pid + "/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(status), "THP_enabled:\t1") {
+			t.Errorf("process %s is given huge pages", pid)
+		}
+	}
+	if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	m.end(t)
 }
 
 // Every kind of death of ibctl serve takes its plugins along.

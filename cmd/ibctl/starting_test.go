@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,12 +11,12 @@ import (
 	"github.com/ibctl/ibctl/internal/sysfs/sysfstest"
 )
 
-// children lists the processes that this one has started and not seen end.
-func children(t *testing.T) []string {
+// childrenOf lists the processes that one has started and not seen end.
+func childrenOf(t *testing.T, pid int) []string {
 	t.Helper()
-	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil || len(tasks) == 0 {
-		t.Fatalf("children of this process: %v, %v", tasks, err)
+		t.Fatalf("children of process %d: %v, %v", pid, tasks, err)
 	}
 	var pids []string
 	for _, task := range tasks {
@@ -55,7 +56,7 @@ func TestHeadStartLeavesNothing(t *testing.T) {
 		if got := run(args, strings.NewReader(""), &stdout, &stderr); got != tt.want {
 			t.Errorf("%v: exit code %d, want %d\n%s", tt.args, got, tt.want, &stderr)
 		}
-		if left := children(t); len(left) > 0 {
+		if left := childrenOf(t, os.Getpid()); len(left) > 0 {
 			t.Errorf("%v: processes %v are left", tt.args, left)
 		}
 	}
