@@ -5,11 +5,18 @@ import (
 	"testing"
 
 	"github.com/ibctl/ibctl/internal/lab"
+	"github.com/ibctl/ibctl/internal/takedown"
 )
 
 func TestMain(m *testing.M) {
+	if takedown.IsChild(os.Args) {
+		os.Exit(takedown.ServeChild(os.Args))
+	}
 	os.Exit(lab.Main(m, lab.Suite{
-		NewRDMA:  true,
-		Programs: map[string]string{"ibctl": "github.com/ibctl/ibctl/cmd/ibctl"},
+		NewRDMA: true,
+		Programs: map[string]string{
+			"ibctl":    "github.com/ibctl/ibctl/cmd/ibctl",
+			"stubborn": "github.com/ibctl/ibctl/internal/lab/e2e/stubborn",
+		},
 	}))
 }

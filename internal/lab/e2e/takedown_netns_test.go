@@ -1,0 +1,45 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestMoveToNetns, in the exclusive mode: rxe can be moved since a 7.x. What the
+// kernel forgets is set again; where it refuses, the device is in service as
+// before.
+func TestMoveToNetns(t *testing.T) {
+	oneHCA().Up(t)
+	run(t, "rdma", "system", "set", "netns", "exclusive")
+	t.Cleanup(func() { run(t, "rdma", "system", "set", "netns", "shared") })
+	s := serve(t, "clients: [roce, cm]\n")
+	s.becomesSame(t, "the start")
+	must(t, 0, "", "cm", "tos", "rxe0", "106")
+	run(t, "ip", "netns", "add", "blue")
+	deleted := false
+	back := func() {
+		if !deleted {
+			deleted = true
+			run(t, "ip", "netns", "del", "blue")
+			waitFor(t, "rxe0 to come back", func() bool { return hasDevice(t, "rxe0") })
+		}
+	}
+	t.Cleanup(back)
+	r := ibctl(t, "", "dev", "netns", "rxe0", "blue", "-o", "json")
+	if waits() {
+		if r.code != 69 || !strings.Contains(r.stderr, "not supported") || !hasDevice(t, "rxe0") {
+			t.Errorf("this kernel cannot move rxe: %+v", r)
+		}
+		s.becomesSame(t, "the kernel has refused")
+		return
+	}
+	if r.code != 0 || hasDevice(t, "rxe0") || !strings.Contains(r.stdout, "TOS of port 1: 106") {
+		t.Fatalf("dev netns: %+v", r)
+	}
+	if r := ibctl(t, "blue", "cm", "tos", "rxe0", "-o", "json"); !strings.Contains(r.stdout, `"tos": 106`) {
+		t.Errorf("in blue: %+v", r)
+	}
+	s.becomesSame(t, "the device is gone")
+	back()
+	s.becomesSame(t, "the device is back")
+}
