@@ -66,11 +66,14 @@ func (inv *invocation) devVerb(detail host.Detail, body func([]rdma.Device) outp
 			}
 		}
 		devices := devicesOf(found.targets)
-		return printResult(inv, found, output.Result[rdma.Device]{
-			Kind: "DeviceList", Items: devices, Warnings: found.warnings,
+		return printResult(inv, found, output.Result[deviceItem]{
+			Kind: "DeviceList", Items: inv.deviceItems(devices), Warnings: found.warnings,
 			Body: body(devices),
-			Name: func(d rdma.Device) string { return d.Name },
-			RDMA: rdmaDevices, Legacy: map[output.Format]func([]rdma.Device) []string{output.IBDev2Netdev: ibdev2netdev},
+			Name: func(d deviceItem) string { return d.Name },
+			RDMA: func([]deviceItem) []output.Object { return rdmaDevices(devices) },
+			Legacy: map[output.Format]func([]deviceItem) []string{
+				output.IBDev2Netdev: func([]deviceItem) []string { return ibdev2netdev(devices) },
+			},
 		})
 	}
 }

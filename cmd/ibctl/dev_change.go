@@ -59,6 +59,8 @@ func (inv *invocation) devAdd(c *cli.Context) error {
 		switch {
 		case errors.Is(err, syscall.ENODEV):
 			return fmt.Errorf("network interface %q %w: %w", o.Netdev, host.ErrNotFound, err)
+		case errors.Is(err, syscall.ENFILE): // the kernel's word for a name that is taken
+			return fmt.Errorf("add link %s: there is a device of that name: %w", o.Name, syscall.EEXIST)
 		case errors.Is(err, syscall.EINVAL):
 			return fmt.Errorf("%w; the kernel has no type %q, or it does not go with %s", err, o.Type, o.Netdev)
 		case err != nil:

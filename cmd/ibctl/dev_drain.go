@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -124,4 +125,27 @@ func outOfService(d rdma.Device) error {
 		return nil
 	}
 	return &drainedError{d.Name, e.Since}
+}
+
+// deviceItem is the item of a DeviceList document: a device as the kernel has it,
+// and what ibctl does with it.
+type deviceItem struct {
+	rdma.Device
+	DrainedSince rdma.Opt[time.Time] `json:"drained_since,omitzero"`
+}
+
+func (inv *invocation) deviceItems(devices []rdma.Device) []deviceItem {
+	items := make([]deviceItem, len(devices))
+	for i, d := range devices {
+		items[i] = deviceItem{Device: d, DrainedSince: inv.drainedSince(d)}
+	}
+	return items
+}
+
+// drainedSince is unknown for a device that is in service, or in a captured tree.
+func (inv *invocation) drainedSince(d rdma.Device) rdma.Opt[time.Time] {
+	if e, ok := errors.AsType[*drainedError](outOfService(d)); ok && inv.root == "" {
+		return rdma.Known(e.since)
+	}
+	return rdma.Opt[time.Time]{}
 }

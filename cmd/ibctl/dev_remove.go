@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -41,18 +42,43 @@ func prepareRemoval(_ context.Context, _ *cli.Context, job *takedown.Job, all []
 	case d.PCIAddress == "":
 		o.Kind = takedown.DeleteLink
 	default:
+		f, err := takedown.FindFunction(d.PCIAddress)
+		if err != nil {
+			return err
+		}
 		o.Kind = takedown.Unbind
-		job.Devices = withSubDevices(sameFunction(d, all), all)
+		together := onFunctions(d, all, append(f.VirtualFunctions(), f.Address))
+		o.Netdev = strings.Join(netdevsOf(together), ", ")
+		job.Devices = withSubDevices(together, all)
+		job.Losses = takedown.LostByUnbind(together, f.Address)
 	}
 	job.Operation = o
 	return nil
 }
 
-// sameFunction returns all devices of d's PCI function, which go together; d is
-// the last.
-func sameFunction(d rdma.Device, all []rdma.Device) []rdma.Device {
-	others := slices.DeleteFunc(slices.Clone(all), func(other rdma.Device) bool {
-		return other.PCIAddress != d.PCIAddress || other.Name == d.Name || other.Parent != ""
-	})
-	return append(others, d)
+// onFunctions returns all devices of PCI functions that go together: those of
+// virtual functions first, and d last.
+func onFunctions(d rdma.Device, all []rdma.Device, addresses []string) []rdma.Device {
+	var list []rdma.Device
+	for _, address := range addresses {
+		for _, other := range all {
+			if other.PCIAddress == address && other.Name != d.Name && other.Parent == "" {
+				list = append(list, other)
+			}
+		}
+	}
+	return append(list, d)
+}
+
+// netdevsOf lists the network interfaces behind devices, each once.
+func netdevsOf(devices []rdma.Device) []string {
+	var names []string
+	for _, d := range devices {
+		for _, p := range d.Ports {
+			if p.Netdev != "" && !slices.Contains(names, p.Netdev) {
+				names = append(names, p.Netdev)
+			}
+		}
+	}
+	return names
 }

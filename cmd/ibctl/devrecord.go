@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/output"
@@ -38,6 +40,7 @@ func devFields(d rdma.Device) []output.Field {
 		{Label: "PCI address", Value: d.PCIAddress},
 		{Label: "NUMA node", Value: text(d.NUMANode)},
 		{Label: "driver", Value: d.Driver},
+		{Label: "drained since", Value: drainedText(d)},
 		{Label: "character devices", Value: strings.Join(d.CharDevs, " ")},
 	}
 }
@@ -68,4 +71,13 @@ func capMask(p rdma.Port) string {
 		return ""
 	}
 	return fmt.Sprintf("0x%08x", mask)
+}
+
+// drainedText says since when a device is drained; empty if it is not. Devices of
+// a captured tree have no index, and so never are.
+func drainedText(d rdma.Device) string {
+	if e, ok := errors.AsType[*drainedError](outOfService(d)); ok {
+		return e.since.Local().Format(time.DateTime)
+	}
+	return ""
 }

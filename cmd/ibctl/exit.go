@@ -21,6 +21,7 @@ import (
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/supervisor"
+	"github.com/ibctl/ibctl/internal/takedown"
 )
 
 // Exit codes. Those above 1 are of sysexits.h, as far as it has a word for them.
@@ -49,8 +50,9 @@ type exit struct {
 // exits is that table, the only one. The first row that fits an error decides.
 func exits() []exit {
 	return []exit{
-		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isType[*output.TemplateError], isType[*config.Error], isType[*counters.UnknownError], isAny(host.ErrBadSelector))},
-		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError], isType[*noGIDError])},
+		{exitUsage, "usage", either(isStatus(codes.InvalidArgument), isType[*usageError], isType[*output.TemplateError], isType[*config.Error], isType[*counters.UnknownError],
+			isAny(host.ErrBadSelector, takedown.ErrBadPCI, takedown.ErrNotNetns))},
+		{exitNotFound, "not_found", either(isGone, isType[*emptySlotError], isType[*noGIDError], isAny(takedown.ErrNoPCI))},
 		// Before a plugin that does not start: it may be that it was not given time.
 		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning, core.ErrDrained, core.ErrDraining), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 	"github.com/ibctl/ibctl/core/rdma"
@@ -103,11 +105,11 @@ func (s daemonDrains) awaitOff(ctx context.Context, stream drainStream, d rdma.D
 		_ = stream.Send(failed(context.Cause(ctx)))
 		time.AfterFunc(endLimit, cancel)
 	})
-	start := time.Now()
+	news := takedown.NewNews(s.note)
 	for {
 		m, err := stream.Recv()
 		if off := m.GetClientsOff(); err == nil && off == nil {
-			s.tell(d, m.GetWaiting(), time.Since(start))
+			news.Tell(func() string { return d.Name + ": waiting for " + whoWaits(m.GetWaiting()) + " to let go" })
 			continue
 		}
 		if !giveUp() {
@@ -115,22 +117,27 @@ func (s daemonDrains) awaitOff(ctx context.Context, stream drainStream, d rdma.D
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
-			return nil, plainStatus(err)
+			return nil, brokenOff(d, err)
 		}
 		return m.GetClientsOff(), nil
 	}
 }
 
-// tell says who is waited for.
-func (s daemonDrains) tell(d rdma.Device, w *apiv1.DrainWait, since time.Duration) {
+// brokenOff says why there is no drain: the daemon's reason, or that it has gone.
+func brokenOff(d rdma.Device, err error) error {
+	if s, ok := status.FromError(err); ok && s.Code() == codes.Unavailable {
+		return fmt.Errorf("drain %s: ibctl serve has broken off: %w", d.Name, plainStatus(err))
+	}
+	return fmt.Errorf("%s: %w", d.Name, plainStatus(err))
+}
+
+// whoWaits names those who are waited for.
+func whoWaits(w *apiv1.DrainWait) string {
 	var who []string
 	for _, c := range w.GetClients() {
 		who = append(who, fmt.Sprintf("client %s (pid %d)", c.GetName(), c.GetPid()))
 	}
-	who = append(who, w.GetLeases()...)
-	if len(who) > 0 {
-		s.note(fmt.Sprintf("%s: waiting for %s to let go, for %v", d.Name, strings.Join(who, ", "), since.Round(time.Second)))
-	}
+	return cmp.Or(strings.Join(append(who, w.GetLeases()...), ", "), "ibctl serve")
 }
 
 // whileOff calls do, and tells ibctl serve what came of it. do's context ends if

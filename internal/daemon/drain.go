@@ -199,7 +199,7 @@ func (r *drainRun) attachedClients() []string {
 func (r *drainRun) waiting() *apiv1.DrainWait {
 	w := &apiv1.DrainWait{Leases: r.registry.LeaseHolders(r.dev.ID)}
 	for _, a := range r.registry.Attachments() {
-		if a.Device == r.dev.ID && (a.State == core.AttachRemoving || a.State == core.AttachAttached) {
+		if a.Device == r.dev.ID && a.State == core.AttachRemoving {
 			w.Clients = append(w.Clients, &apiv1.WaitingClient{Name: a.Client, Pid: uint32(r.clients.pid(a.Client))})
 		}
 	}

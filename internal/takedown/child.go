@@ -142,7 +142,7 @@ func (o Operation) Perform(ctx context.Context, limit time.Duration, progress fu
 		return fmt.Errorf("%v: start the process for it: %w", o, err)
 	}
 	start := time.Now()
-	news := newNews(progress)
+	news := NewNews(progress)
 	for {
 		err := c.await(pollPause)
 		if !errors.Is(err, errNoAnswer) {
@@ -153,8 +153,12 @@ func (o Operation) Perform(ctx context.Context, limit time.Duration, progress fu
 			c.abandon()
 			return stuck
 		}
-		news.tell(func() string {
-			return fmt.Sprintf("%v: waiting for the kernel, which is in %s", o, whereIs(c.cmd.Process.Pid))
+		news.Tell(func() string {
+			text := o.String() + ": waiting for the kernel"
+			if where := whereIs(c.cmd.Process.Pid); len(where) > 0 {
+				text += ", which is in " + where.String()
+			}
+			return text
 		})
 	}
 }

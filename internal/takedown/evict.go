@@ -170,7 +170,7 @@ func (j *Job) unmoved(v *victim, why string) error {
 // those that are left.
 func (j *Job) awaitEnd(ctx context.Context, victims []*victim, patience time.Duration) []*victim {
 	start := time.Now()
-	news := newNews(j.Progress)
+	news := NewNews(j.Progress)
 	for left := victims; ; {
 		var still []*victim
 		for _, v := range left {
@@ -182,7 +182,7 @@ func (j *Job) awaitEnd(ctx context.Context, victims []*victim, patience time.Dur
 		if len(left) == 0 || ctx.Err() != nil || time.Since(start) > patience {
 			return left
 		}
-		news.tell(func() string { return "waiting for " + names(left) + " to end" })
+		news.Tell(func() string { return "waiting for " + names(left) + " to end" })
 		left[0].ended(pollPause)
 	}
 }

@@ -17,6 +17,9 @@ import (
 // netnsDir is where ip-netns(8) keeps names.
 const netnsDir = "/run/netns"
 
+// ErrNotNetns says that a file is no network namespace.
+var ErrNotNetns = errors.New("no network namespace")
+
 // OpenNetns opens a network namespace: a path, the number of a process, or a
 // name.
 func OpenNetns(text string) (*os.File, error) {
@@ -33,7 +36,7 @@ func OpenNetns(text string) (*os.File, error) {
 	}
 	if kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s is no network namespace: %w", path, unix.EINVAL)
+		return nil, fmt.Errorf("%s: %w", path, ErrNotNetns)
 	}
 	return f, nil
 }

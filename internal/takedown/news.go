@@ -8,20 +8,21 @@ import (
 	"github.com/ibctl/ibctl/internal/holders"
 )
 
-// news tells what is waited for and how long already: after a second, and then
+// News tells what is waited for and how long already: after a second, and then
 // ever less often.
-type news struct {
+type News struct {
 	say   func(string)
 	start time.Time
 	next  time.Duration
 }
 
-func newNews(say func(string)) *news {
-	return &news{say: say, start: time.Now(), next: time.Second}
+// NewNews returns one that begins now and is told by say, which may be nil.
+func NewNews(say func(string)) *News {
+	return &News{say: say, start: time.Now(), next: time.Second}
 }
 
-// tell says what, if it is time.
-func (n *news) tell(what func() string) {
+// Tell says what, if it is time.
+func (n *News) Tell(what func() string) {
 	passed := time.Since(n.start)
 	if n.say == nil || passed < n.next {
 		return

@@ -16,7 +16,7 @@ func (j *Job) operate(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if j.Losses != nil {
-		j.Losses.remember(ctx)
+		j.Warnings = append(j.Warnings, j.Losses.remember(ctx)...)
 	}
 	start := time.Now()
 	j.tell(journal.Event{Kind: EventOperation, Text: j.Operation.String()})
@@ -41,9 +41,9 @@ func (j *Job) operate(ctx context.Context) error {
 	return nil
 }
 
-// restore sets again what the operation has made the kernel forget.
+// restore sees to what the operation has made the kernel forget.
 func (j *Job) restore(ctx context.Context) {
-	done, warnings := j.Losses.Restore(ctx)
+	done, warnings := j.Losses.putBack(ctx)
 	j.Warnings = append(j.Warnings, warnings...)
 	for _, what := range done {
 		j.did(Step{Device: j.subject(), Action: PutBack, Detail: what})

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +26,8 @@ const (
 	Rename Kind = "rename"
 	// Move moves a device to a network namespace: Index, Netns.
 	Move Kind = "move"
-	// Unbind takes a PCI function away from its driver: PCI.
+	// Unbind takes a PCI function away from its driver: PCI. Netdev is what goes
+	// with it, for people.
 	Unbind Kind = "unbind_driver"
 	// Bind gives a PCI function to the driver that wants it: PCI.
 	Bind Kind = "bind_driver"
@@ -63,6 +62,9 @@ func (o Operation) String() string {
 	case Move:
 		return fmt.Sprintf("move %s to network namespace %s", o.Device, o.Netns)
 	case Unbind:
+		if o.Netdev != "" {
+			return fmt.Sprintf("unbind the driver of %s, and with it the network interfaces %s", o.PCI, o.Netdev)
+		}
 		return "unbind the driver of " + o.PCI
 	case Bind:
 		return "bind a driver to " + o.PCI
@@ -72,11 +74,15 @@ func (o Operation) String() string {
 
 // perform asks the kernel, and returns when it has answered. It is for the child.
 func (o Operation) perform(ctx context.Context, sysfs string) error {
-	switch o.Kind {
-	case Unbind:
-		return unbind(sysfs, o.PCI)
-	case Bind:
-		return bind(sysfs, o.PCI)
+	if o.Kind == Unbind || o.Kind == Bind {
+		f, err := findFunction(sysfs, o.PCI)
+		switch {
+		case err != nil:
+			return err
+		case o.Kind == Bind:
+			return f.bind()
+		}
+		return f.unbind()
 	}
 	nl, err := nldev.Dial()
 	if err != nil {
@@ -96,34 +102,6 @@ func (o Operation) perform(ctx context.Context, sysfs string) error {
 		return nl.SetNetns(ctx, o.Index, int(o.NetnsFile.Fd()))
 	}
 	return fmt.Errorf("no operation %q: %w", o.Kind, unix.EINVAL)
-}
-
-// pciFile returns the path of a file of a PCI function, which must be one.
-func pciFile(sysfs, address, file string) (string, error) {
-	if address == "" || strings.ContainsAny(address, "/\x00") || address[0] == '.' {
-		return "", fmt.Errorf("%q is no PCI address: %w", address, unix.EINVAL)
-	}
-	dir := filepath.Join(sysfs, "bus/pci/devices", address)
-	if _, err := os.Stat(dir); err != nil {
-		return "", fmt.Errorf("PCI function %s: %w", address, bare(err))
-	}
-	return filepath.Join(dir, file), nil
-}
-
-func unbind(sysfs, address string) error {
-	path, err := pciFile(sysfs, address, "driver/unbind")
-	if err != nil {
-		return err
-	}
-	return write(path, address)
-}
-
-// bind lets the kernel choose the driver (drivers/base/bus.c, drivers_probe).
-func bind(sysfs, address string) error {
-	if _, err := pciFile(sysfs, address, ""); err != nil {
-		return err
-	}
-	return write(filepath.Join(sysfs, "bus/pci/drivers_probe"), address)
 }
 
 // write hands the kernel a value in one write(2).
