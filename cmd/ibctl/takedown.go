@@ -168,12 +168,12 @@ func withoutSubDevices(devices []rdma.Device) []rdma.Device {
 	})
 }
 
-// printTakedown says what was done, or would be. People are told only of plans
-// and failures; what became of a device they wanted to know is in the exit code.
+// printTakedown says what was done, or would be. People are told only of plans and
+// failures, and of what failed there is no document.
 func (inv *invocation) printTakedown(f found, job *takedown.Job, failed error) error {
 	f.warnings = append(f.warnings, job.Warnings...)
 	planned := slices.ContainsFunc(job.Steps, func(s takedown.Step) bool { return !s.Done })
-	if !planned && !inv.format.Structured() {
+	if !planned && (failed != nil || !inv.format.Structured()) {
 		inv.printer().Warn(f.warnings...)
 		return inv.takedownFailure(job, failed)
 	}

@@ -71,6 +71,9 @@ type Job struct {
 	Warnings []rdma.Warning
 
 	sessions []Session
+	// caller is Run's context. What the kernel has begun does not end with the
+	// session that it was begun in.
+	caller   context.Context
 	operated bool
 }
 
@@ -102,6 +105,7 @@ type Verdict struct {
 // Run does the job. With a [Busy] error nothing was changed, but for holders that
 // were evicted.
 func (j *Job) Run(ctx context.Context) error {
+	j.caller = ctx
 	busy, err := j.look(ctx)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func (j *Job) operate(ctx context.Context) error {
 	}
 	start := time.Now()
 	j.tell(journal.Event{Kind: EventOperation, Text: j.Operation.String()})
-	err := j.Operation.Perform(ctx, j.Limit, j.Progress)
+	err := j.Operation.Perform(j.caller, j.Limit, j.Progress)
 	if stuck, ok := errors.AsType[*StuckError](err); ok {
 		stuck.Holders = j.holding()
 		j.tell(journal.Event{Kind: EventStuck, Text: stuck.Where.String(), PID: stuck.PID})
@@ -36,7 +36,7 @@ func (j *Job) operate(ctx context.Context) error {
 	j.operated = true
 	j.did(Step{Device: j.subject(), Action: Operate, Operation: j.Operation.Kind, Detail: j.Operation.String(), TookMS: ms(start)})
 	if j.Losses != nil {
-		j.restore(ctx)
+		j.restore(j.caller)
 	}
 	return nil
 }
