@@ -184,7 +184,7 @@ func TestImportsPointInward(t *testing.T) {
 }
 
 // testRooms are the test machinery. The kit shares what tests share.
-var testRooms = []string{"internal/lab", "internal/soak", "plugins/plugintest"}
+var testRooms = []string{"internal/bench", "internal/lab", "internal/soak", "plugins/plugintest"}
 
 // TestProductionNeverImportsTests keeps the test machinery out of the binary.
 func TestProductionNeverImportsTests(t *testing.T) {
