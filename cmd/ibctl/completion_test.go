@@ -31,7 +31,7 @@ var completionCases = map[string]string{
 	"ibctl completion ":                    "bash zsh fish",
 	"ibctl help c":                         "client cm completion",
 	"ibctl gid resolve --for n":            "nccl",
-	"ibctl help gid ":                      "audit explain resolve show",
+	"ibctl help gid ":                      "audit explain resolve show watch",
 	"ibctl schema Dev":                     "DeviceList",
 	"ibctl frobnicate ":                    "",
 	"ibctl version ":                       "",

@@ -23,6 +23,7 @@ func gidCommand(inv *invocation) *cli.Command {
 			gidResolveCommand(inv),
 			gidAuditCommand(inv),
 			gidExplainCommand(inv),
+			gidWatchCommand(inv),
 		},
 	}
 }

@@ -60,6 +60,7 @@ var rules = []rule{
 	{room: "internal/ucma", never: kernelRoomNever("ucma"), why: "one kernel interface each"},
 	{room: "internal/procfs", never: kernelRoomNever("procfs"), why: "one kernel interface each"},
 	{room: "internal/iproute", never: kernelRoomNever("iproute"), why: "one kernel interface each"},
+	{room: "internal/rtevent", never: kernelRoomNever("rtevent"), why: "one kernel interface each"},
 	{room: "internal/sourcegid", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin, urfave, netlink},
 		why: "it is a rule of the kernel's, whichever client wants it"},
 	{room: "internal/netstate", except: []string{"internal/netstate/live"}, never: append([]string{module + "internal", module + "plugins", module + "core/plugin", grpc, goPlugin, netlink}, ioPackages...),

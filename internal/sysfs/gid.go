@@ -46,6 +46,24 @@ func (d *Device) GIDs(ctx context.Context, name string, port uint32, empty bool)
 	}
 	defer r.close()
 	r.empty = empty
+	return r.read(ctx)
+}
+
+// UsedGIDs is GIDs, except that it stops after gap empty slots in a row above the
+// slot floor, and Slots is what was read. The kernel puts a GID into the lowest slot
+// that is free, so what lies behind is empty, but for slots that were in use until
+// a moment ago: from time to time the whole table should be read.
+func (d *Device) UsedGIDs(ctx context.Context, name string, port uint32, floor, gap int) (GIDTable, []rdma.Warning, error) {
+	r, err := d.openGIDs(name, port)
+	if err != nil {
+		return GIDTable{}, nil, err
+	}
+	defer r.close()
+	r.floor, r.gap = floor, gap
+	return r.read(ctx)
+}
+
+func (r *gidReader) read(ctx context.Context) (GIDTable, []rdma.Warning, error) {
 	if err := r.eachSlot(ctx, r.slot); err != nil {
 		return GIDTable{}, nil, fmt.Errorf("%s: read GIDs: %w", r.object, err)
 	}
@@ -61,6 +79,8 @@ type gidReader struct {
 	gids              dir
 	types, ndevs      dir
 	empty             bool
+	floor, gap        int // see UsedGIDs; a gap of 0 is none
+	run               int // empty slots in a row above floor
 	out               GIDTable
 	list              []rdma.Warning
 	dropped           int // warnings beyond maxSlotWarnings
@@ -170,7 +190,20 @@ func (r *gidReader) slot(i int) (more bool, err error) {
 	if r.empty || !e.GID.IsZero() {
 		r.out.Entries = append(r.out.Entries, e)
 	}
-	return true, nil
+	return !r.endsAt(i, e.Empty()), nil
+}
+
+// endsAt tells whether slot i ends the part of the table that is wanted.
+func (r *gidReader) endsAt(i int, empty bool) bool {
+	switch {
+	case r.gap == 0 || i <= r.floor:
+		return false
+	case !empty:
+		r.run = 0
+		return false
+	}
+	r.run++
+	return r.run >= r.gap
 }
 
 // end tells the end of a table from that of a device: the kernel removes the

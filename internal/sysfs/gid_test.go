@@ -280,3 +280,26 @@ func BenchmarkGIDs(b *testing.B) {
 		}
 	}
 }
+
+// A part of the table ends after a gap above the floor, and not before.
+func TestUsedGIDs(t *testing.T) {
+	used := [3]string{"::ffff:192.0.2.1", "RoCE v2", "eth0"}
+	root := gidTree(64, map[int][3]string{0: used, 5: used, 9: used, 30: used}).Write(t)
+	for _, tt := range []struct{ floor, gap, slots, entries int }{
+		{0, 3, 4, 1}, // 1, 2, 3 are empty
+		{0, 4, 5, 1}, // 1 to 4
+		{5, 4, 14, 3},
+		{30, 5, 36, 4},
+		{0, 40, 64, 4},
+	} {
+		d, err := (&FS{root: root}).OpenDevice("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := d.UsedGIDs(t.Context(), "x", 1, tt.floor, tt.gap)
+		if err != nil || got.Slots != tt.slots || len(got.Entries) != tt.entries {
+			t.Errorf("floor %d, gap %d: %d slots, %d entries, %v; want %d and %d", tt.floor, tt.gap, got.Slots, len(got.Entries), err, tt.slots, tt.entries)
+		}
+		d.Close()
+	}
+}

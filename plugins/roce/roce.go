@@ -12,10 +12,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"google.golang.org/grpc"
 
 	"github.com/ibctl/ibctl/core/plugin"
+	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/configfs"
 	"github.com/ibctl/ibctl/internal/devdir"
 	"github.com/ibctl/ibctl/internal/sysfs"
@@ -38,11 +40,12 @@ type Client struct {
 	sysfs    *sysfs.FS
 	configfs configfs.Tree
 	live     bool // sysfs is this host's
+	hub      *hub
 }
 
 // New returns a client of this host's devices.
 func New() *Client {
-	return &Client{sysfs: sysfs.Live(), configfs: configfs.Live(), live: true}
+	return &Client{sysfs: sysfs.Live(), configfs: configfs.Live(), live: true, hub: newHub()}
 }
 
 // Name implements [plugin.Client].
@@ -74,20 +77,29 @@ func (c *Client) Add(ctx context.Context, dev *plugin.Device) (any, error) {
 	if err != nil {
 		return nil, notFound(err)
 	}
-	return &device{dir: dir}, nil
+	ours := &device{dir: dir, info: dev.Info, reader: sysfsReader{dev, dir}, run: dev.Go}
+	c.hub.add(ours)
+	return ours, nil
 }
 
 // device is what the client keeps of a device that it is attached to. It is the
 // [plugin.Device.Data] of it.
 type device struct {
-	dir *sysfs.Device
+	dir    *sysfs.Device
+	info   func() rdma.Device
+	reader reader
+	// run starts what Remove waits for: [plugin.Device.Go].
+	run     func(func(context.Context)) error
+	keepers sync.WaitGroup // who read beside questions
 }
 
 // dataOf returns what Add kept of a device.
 func dataOf(dev *plugin.Device) *device { return dev.Data().(*device) }
 
-// Remove implements [plugin.Client]. No question about the device runs any more.
+// Remove implements [plugin.Client]. No question about the device runs any more;
+// work that nobody asked for by this device's id is ended here.
 func (c *Client) Remove(_ context.Context, dev *plugin.Device) error {
+	c.hub.remove(dataOf(dev))
 	return dataOf(dev).dir.Close()
 }
 

@@ -780,13 +780,13 @@ func (x *WatchGIDsRequest) GetIncludePresent() bool {
 	return false
 }
 
-// GIDWatchTarget is a device by its id, or another one that gets its name later.
+// GIDWatchTarget is the device of that name, and after it another one that gets
+// the name.
 type GIDWatchTarget struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Device *pluginv1.DeviceID     `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Absent: all ports.
-	Port          *uint32 `protobuf:"varint,3,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	Port          *uint32 `protobuf:"varint,2,opt,name=port,proto3,oneof" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -819,13 +819,6 @@ func (x *GIDWatchTarget) ProtoReflect() protoreflect.Message {
 // Deprecated: Use GIDWatchTarget.ProtoReflect.Descriptor instead.
 func (*GIDWatchTarget) Descriptor() ([]byte, []int) {
 	return file_plugins_roce_rocev1_roce_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *GIDWatchTarget) GetDevice() *pluginv1.DeviceID {
-	if x != nil {
-		return x.Device
-	}
-	return nil
 }
 
 func (x *GIDWatchTarget) GetName() string {
@@ -1003,11 +996,10 @@ const file_plugins_roce_rocev1_roce_proto_rawDesc = "" +
 	"\t_path_mtu\"t\n" +
 	"\x10WatchGIDsRequest\x127\n" +
 	"\atargets\x18\x01 \x03(\v2\x1d.ibctl.roce.v1.GIDWatchTargetR\atargets\x12'\n" +
-	"\x0finclude_present\x18\x02 \x01(\bR\x0eincludePresent\"y\n" +
-	"\x0eGIDWatchTarget\x121\n" +
-	"\x06device\x18\x01 \x01(\v2\x19.ibctl.plugin.v1.DeviceIDR\x06device\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
-	"\x04port\x18\x03 \x01(\rH\x00R\x04port\x88\x01\x01B\a\n" +
+	"\x0finclude_present\x18\x02 \x01(\bR\x0eincludePresent\"F\n" +
+	"\x0eGIDWatchTarget\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n" +
+	"\x04port\x18\x02 \x01(\rH\x00R\x04port\x88\x01\x01B\a\n" +
 	"\x05_port\"\xef\x01\n" +
 	"\tGIDChange\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.ibctl.roce.v1.GIDChangeKindR\x04kind\x12$\n" +
@@ -1076,21 +1068,20 @@ var file_plugins_roce_rocev1_roce_proto_depIdxs = []int32{
 	4,  // 10: ibctl.roce.v1.GIDResolution.warnings:type_name -> ibctl.roce.v1.Warning
 	3,  // 11: ibctl.roce.v1.GIDCandidate.gid:type_name -> ibctl.roce.v1.GID
 	10, // 12: ibctl.roce.v1.WatchGIDsRequest.targets:type_name -> ibctl.roce.v1.GIDWatchTarget
-	12, // 13: ibctl.roce.v1.GIDWatchTarget.device:type_name -> ibctl.plugin.v1.DeviceID
-	0,  // 14: ibctl.roce.v1.GIDChange.kind:type_name -> ibctl.roce.v1.GIDChangeKind
-	3,  // 15: ibctl.roce.v1.GIDChange.gid:type_name -> ibctl.roce.v1.GID
-	3,  // 16: ibctl.roce.v1.GIDChange.old:type_name -> ibctl.roce.v1.GID
-	1,  // 17: ibctl.roce.v1.RoCE.ListGIDs:input_type -> ibctl.roce.v1.ListGIDsRequest
-	6,  // 18: ibctl.roce.v1.RoCE.ResolveGID:input_type -> ibctl.roce.v1.ResolveGIDRequest
-	9,  // 19: ibctl.roce.v1.RoCE.WatchGIDs:input_type -> ibctl.roce.v1.WatchGIDsRequest
-	2,  // 20: ibctl.roce.v1.RoCE.ListGIDs:output_type -> ibctl.roce.v1.PortGIDs
-	7,  // 21: ibctl.roce.v1.RoCE.ResolveGID:output_type -> ibctl.roce.v1.GIDResolution
-	11, // 22: ibctl.roce.v1.RoCE.WatchGIDs:output_type -> ibctl.roce.v1.GIDChange
-	20, // [20:23] is the sub-list for method output_type
-	17, // [17:20] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	0,  // 13: ibctl.roce.v1.GIDChange.kind:type_name -> ibctl.roce.v1.GIDChangeKind
+	3,  // 14: ibctl.roce.v1.GIDChange.gid:type_name -> ibctl.roce.v1.GID
+	3,  // 15: ibctl.roce.v1.GIDChange.old:type_name -> ibctl.roce.v1.GID
+	1,  // 16: ibctl.roce.v1.RoCE.ListGIDs:input_type -> ibctl.roce.v1.ListGIDsRequest
+	6,  // 17: ibctl.roce.v1.RoCE.ResolveGID:input_type -> ibctl.roce.v1.ResolveGIDRequest
+	9,  // 18: ibctl.roce.v1.RoCE.WatchGIDs:input_type -> ibctl.roce.v1.WatchGIDsRequest
+	2,  // 19: ibctl.roce.v1.RoCE.ListGIDs:output_type -> ibctl.roce.v1.PortGIDs
+	7,  // 20: ibctl.roce.v1.RoCE.ResolveGID:output_type -> ibctl.roce.v1.GIDResolution
+	11, // 21: ibctl.roce.v1.RoCE.WatchGIDs:output_type -> ibctl.roce.v1.GIDChange
+	19, // [19:22] is the sub-list for method output_type
+	16, // [16:19] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_plugins_roce_rocev1_roce_proto_init() }
