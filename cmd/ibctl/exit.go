@@ -19,6 +19,7 @@ import (
 	"github.com/ibctl/ibctl/internal/daemon"
 	"github.com/ibctl/ibctl/internal/drained"
 	"github.com/ibctl/ibctl/internal/host"
+	"github.com/ibctl/ibctl/internal/libenv/source"
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/supervisor"
 	"github.com/ibctl/ibctl/internal/takedown"
@@ -67,7 +68,7 @@ func exits() []exit {
 // isGone matches what is not there, or no more: a plugin refuses questions about
 // a device that is leaving.
 func isGone(err error) bool {
-	return errors.Is(err, host.ErrNotFound) || isAny(counters.ErrGone, counters.ErrNoQP)(err) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
+	return errors.Is(err, host.ErrNotFound) || isAny(counters.ErrGone, counters.ErrNoQP, source.ErrNoProcess)(err) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
 }
 
 // isOutOfService matches what is there, and nobody is to use.

@@ -20,7 +20,7 @@ const (
 	pokeDelay = 10 * time.Millisecond
 	// hotPeriod is how often a port is read that was poked, or has changed, within
 	// hotTime; warmPeriod goes on until warmTime.
-	hotPeriod, hotTime   = 80 * time.Millisecond, 2 * time.Second
+	hotPeriod, hotTime   = 100 * time.Millisecond, 2 * time.Second
 	warmPeriod, warmTime = 300 * time.Millisecond, 5 * time.Second
 	// resyncPeriod is how often all is read without being poked.
 	resyncPeriod = 30 * time.Second
@@ -28,10 +28,10 @@ const (
 
 // usedGap is how many empty slots in a row are taken for the end of the part of a
 // table that is in use, while it is hot. The whole is read when it has cooled down.
-const usedGap = 16
+const usedGap = 8
 
-// settleTries is how often a table is read that is not twice the same: it is read
-// slot by slot, and may change meanwhile.
+// settleTries is how often a table is read in which several things have changed and
+// that is not twice the same: it is read slot by slot, and may change meanwhile.
 const settleTries = 4
 
 // reader reads the table of a port; the whole of it, or with a gap the used part
@@ -225,8 +225,8 @@ func (t *portTable) raise(entries []rdma.GIDEntry) {
 	}
 }
 
-// read reads a table until it is twice the same, and tells what is new. It is not ok
-// where it can't be read.
+// read reads a table, until it is at rest if there is more than one change in it, and
+// tells what is new. It is not ok where it can't be read.
 func (k *keeper) read(ctx context.Context, t *portTable, once func() ([]rdma.GIDEntry, []rdma.Warning, error)) (ok bool) {
 	before := t.entries
 	for range settleTries {
@@ -239,10 +239,11 @@ func (k *keeper) read(ctx context.Context, t *portTable, once func() ([]rdma.GID
 			return false
 		}
 		t.raise(entries)
-		if sameTable(entries, before) && len(warnings) == 0 {
+		settled := sameTable(entries, before) || len(difference(t.entries, entries)) <= 1
+		before = entries
+		if settled && len(warnings) == 0 {
 			break
 		}
-		before = entries
 	}
 	if !sameTable(before, t.entries) {
 		t.heated = time.Now()

@@ -58,9 +58,10 @@ func examplesOf(t *testing.T, page string) (examples []example) {
 }
 
 var (
-	addresses = regexp.MustCompile(`\b[0-9a-f]{4}(:[0-9a-f]{4}){3,7}\b`)
-	numbers   = regexp.MustCompile(`[0-9]+`)
-	blanks    = regexp.MustCompile(` +`)
+	addresses  = regexp.MustCompile(`\b[0-9a-f]{4}(:[0-9a-f]{4}){3,7}\b`)
+	linkLocals = regexp.MustCompile(`\bfe80::[0-9a-f:]+\b`)
+	numbers    = regexp.MustCompile(`[0-9]+`)
+	blanks     = regexp.MustCompile(` +`)
 	// Only 6.1 gives soft RoCE a device for subnet managers.
 	issm = regexp.MustCompile(`/dev/infiniband/issm[0-9]+ `)
 )
@@ -70,6 +71,7 @@ var (
 func form(text string) string {
 	text = issm.ReplaceAllString(text, "")
 	text = addresses.ReplaceAllString(text, "ADDRESS")
+	text = linkLocals.ReplaceAllString(text, "ADDRESS")
 	text = numbers.ReplaceAllString(text, "N")
 	return strings.TrimSpace(blanks.ReplaceAllString(text, " "))
 }
