@@ -11,7 +11,7 @@ import (
 
 // completionCases are lines up to the cursor, and what a shell must offer.
 var completionCases = map[string]string{
-	"ibctl ":                               "dev gid cm stat client events serve batch wait completion help schema version",
+	"ibctl ":                               "dev gid cm stat env client events serve batch wait completion help schema version",
 	"ibctl g":                              "gid",
 	"ibctl d":                              "dev",
 	"ibctl dev ":                           "list show holders drain undrain remove add rename netns bind",
