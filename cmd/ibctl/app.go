@@ -25,7 +25,7 @@ func newApp(inv *invocation) *cli.App {
 		Writer:         inv.stdout,
 		ErrWriter:      inv.stderr,
 		Commands: []*cli.Command{
-			devCommand(inv), gidCommand(inv), cmCommand(inv), envCommand(inv), statCommand(inv), clientCommand(inv), eventsCommand(inv),
+			devCommand(inv), portCommand(inv), gidCommand(inv), cmCommand(inv), resCommand(inv), envCommand(inv), statCommand(inv), systemCommand(inv), clientCommand(inv), eventsCommand(inv),
 			serveCommand(inv), batchCommand(inv), waitCommand(inv), completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/libenv"
 	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/internal/resources"
 	"github.com/ibctl/ibctl/internal/takedown"
 )
 
@@ -45,7 +46,7 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 	case "SIGNAL":
 		return plainCandidates([]string{string(takedown.Terminate), string(takedown.Kill)})
 	case "LINKTYPE":
-		return plainCandidates(linkTypes)
+		return plainCandidates(append(slices.Clone(linkTypes), subDeviceType))
 	case "INTERFACE":
 		return interfaceCandidates()
 	case argsDevices, argsDevice, argsRename, argsNetns:
@@ -63,6 +64,16 @@ func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 		return plainCandidates(waitConditions())
 	case "STATE":
 		return plainCandidates(cmStates())
+	case argsSetting:
+		return plainCandidates(settingNames())
+	case argsDevSetting, "PARENT":
+		return inv.deviceCandidates()
+	case "KEY":
+		return plainCandidates(resources.SumKeys())
+	case "KEY=LIST":
+		return plainCandidates(whereKeys())
+	case placeholderQPStates, placeholderCMStates, placeholderQPTypes, placeholderSRQTypes:
+		return plainCandidates(resourceWords[placeholder])
 	case argsPorts, argsPort, argsWait, argsMode, argsTOS, argsExplain:
 		return slices.Concat(inv.deviceCandidates(), inv.portCandidates())
 	case argsClient:

@@ -23,7 +23,7 @@ func cmStatCommand(inv *invocation) *cli.Command {
 			"ibctl cm stat --watch\twhat happens now, every second",
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "messages that were never seen, too"},
-		}, watchFlags()...),
+		}, watchFlags("show what changed, with rates")...),
 		Action: inv.cmStat,
 	}
 }

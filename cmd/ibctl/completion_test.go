@@ -11,11 +11,11 @@ import (
 
 // completionCases are lines up to the cursor, and what a shell must offer.
 var completionCases = map[string]string{
-	"ibctl ":                               "dev gid cm stat env client events serve batch wait completion help schema version",
+	"ibctl ":                               "dev port gid cm res env stat system client events serve batch wait completion help schema version",
 	"ibctl g":                              "gid",
 	"ibctl d":                              "dev",
-	"ibctl dev ":                           "list show holders drain undrain remove add rename netns bind",
-	"ibctl dev s":                          "show",
+	"ibctl dev ":                           "list show holders drain undrain remove add set rename netns bind",
+	"ibctl dev s":                          "show set",
 	"ibctl d l ":                           "mlx5_0 mlx5_1 rxe0",
 	"ibctl dev show mlx5_0 mlx":            "mlx5_0 mlx5_1",
 	"ibctl gid show r":                     "rxe0",
@@ -33,6 +33,11 @@ var completionCases = map[string]string{
 	"ibctl gid resolve --for n":            "nccl",
 	"ibctl help gid ":                      "audit explain resolve show watch",
 	"ibctl schema Dev":                     "DeviceList",
+	"ibctl res qp --state r":               "reset rtr rts",
+	"ibctl res cm-id --state l":            "listen",
+	"ibctl res srq --type ":                "basic xrc tm",
+	"ibctl res mr --by po":                 "port pod",
+	"ibctl res mr --where rk":              "rkey=",
 	"ibctl frobnicate ":                    "",
 	"ibctl version ":                       "",
 	"ibctl dev list -- mlx5_1":             "mlx5_1",

@@ -29,7 +29,7 @@ func devCommand(inv *invocation) *cli.Command {
 				}),
 			},
 			devHoldersCommand(inv), devDrainCommand(inv), devUndrainCommand(inv),
-			devRemoveCommand(inv), devAddCommand(inv), devRenameCommand(inv), devNetnsCommand(inv), devBindCommand(inv),
+			devRemoveCommand(inv), devAddCommand(inv), devSetCommand(inv), devRenameCommand(inv), devNetnsCommand(inv), devBindCommand(inv),
 		},
 	}
 }

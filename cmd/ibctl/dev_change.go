@@ -26,16 +26,21 @@ const (
 // linkTypes are the soft devices that the kernel can make.
 var linkTypes = []string{"rxe", "siw"}
 
+// subDeviceType is what a device can have as a part of itself.
+const subDeviceType = "smi"
+
 func devAddCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
-		Name: "add", Usage: "make a soft device on a network interface",
+		Name: "add", Usage: "make a soft device on a network interface, or a sub-device",
 		ArgsUsage: argsNewDevice,
 		Description: `Returns when the device is there and, with ibctl serve, when its clients have been
 added.`,
-		UsageText: "ibctl dev add rxe0 --type rxe --netdev eth0\tsoft RoCE",
+		UsageText: "ibctl dev add rxe0 --type rxe --netdev eth0\tsoft RoCE\n" +
+			"ibctl dev add smi0 --type smi --parent mlx5_0\ta sub-device",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "type", Usage: "what kind, `LINKTYPE`: rxe (soft RoCE) or siw (soft iWARP)"},
+			&cli.StringFlag{Name: "type", Usage: "what kind, `LINKTYPE`: rxe (soft RoCE) or siw (soft iWARP), or smi (a sub-device for management datagrams)"},
 			&cli.StringFlag{Name: "netdev", Usage: "the network interface, `INTERFACE`"},
+			&cli.StringFlag{Name: "parent", Usage: "with smi, the device that it is a part of, `PARENT`"},
 		},
 		Action: inv.devAdd,
 	}
@@ -46,8 +51,12 @@ func (inv *invocation) devAdd(c *cli.Context) error {
 	switch {
 	case c.NArg() != 1:
 		return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+	case o.Type == subDeviceType:
+		return inv.addSubDevice(c)
 	case !slices.Contains(linkTypes, o.Type):
-		return usagef("--type %q: want rxe or siw", o.Type)
+		return usagef("--type %q: want rxe, siw or smi", o.Type)
+	case c.IsSet("parent"):
+		return usagef("--parent goes with --type smi")
 	case o.Netdev == "":
 		return usagef("--netdev is missing: which network interface is it to be on?")
 	}

@@ -41,6 +41,8 @@ func devFields(d rdma.Device) []output.Field {
 		{Label: "NUMA node", Value: text(d.NUMANode)},
 		{Label: "driver", Value: d.Driver},
 		{Label: "drained since", Value: drainedText(d)},
+		{Label: "adaptive moderation", Value: onOff(d.AdaptiveModeration)},
+		{Label: "capabilities", Value: strings.Join(d.Capabilities, " ")},
 		{Label: "character devices", Value: strings.Join(d.CharDevs, " ")},
 	}
 }

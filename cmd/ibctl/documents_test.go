@@ -21,6 +21,8 @@ import (
 	"github.com/ibctl/ibctl/internal/holders"
 	"github.com/ibctl/ibctl/internal/journal"
 	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/internal/resources"
+	"github.com/ibctl/ibctl/internal/subsystem"
 )
 
 // TestEveryKindHasASchema, and every schema a kind that is printed.
@@ -31,6 +33,10 @@ func TestEveryKindHasASchema(t *testing.T) {
 			used = append(used, m[1])
 		}
 	}
+	for _, kind := range listKinds {
+		used = append(used, kind)
+	}
+	used = append(used, portView.kind, countView.kind, sumView("pid").kind)
 	slices.Sort(used)
 	used = slices.Compact(used)
 	for _, kind := range used {
@@ -87,6 +93,14 @@ func FuzzDocuments(f *testing.F) {
 		tryFormats(t, fill, output.Result[journal.Event]{Name: func(e journal.Event) string { return e.Device }}, rowsOf(eventColumns))
 		tryFormats(t, fill, output.Result[clientItem]{Name: func(i clientItem) string { return i.Name }}, rowsOf(clientColumns))
 		tryFormats(t, fill, output.Result[waitItem]{Name: waitItem.name}, rowsOf(waitColumns))
+		tryFormats(t, fill, output.Result[portItem]{Name: portItem.name}, rowsOf(portColumns))
+		tryFormats(t, fill, output.Result[portItem]{Name: portItem.name}, func(p []portItem) output.Body { return output.Records(portRecords(p)) })
+		tryFormats(t, fill, output.Result[subsystem.Namespace]{Name: namespaceName}, func(n []subsystem.Namespace) output.Body {
+			return output.Rows(namespaceRows(n), namespaceColumns)
+		})
+		for _, k := range resources.Kinds() {
+			tryFormats(t, fill, output.Result[resources.Attrs]{Name: func(l resources.Attrs) string { return l.Text("device") }}, rowsOf(objectColumns(k)))
+		}
 		tryBatchResult(t, fill)
 	})
 }
@@ -193,6 +207,8 @@ func (f filler) value(v reflect.Value) {
 		f.slice(v)
 	case reflect.Map:
 		f.entry(v)
+	case reflect.Interface: // the value of an attribute
+		v.Set(reflect.ValueOf(f.text))
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Field(i).CanSet() {

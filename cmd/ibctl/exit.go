@@ -21,6 +21,7 @@ import (
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/libenv/source"
 	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/internal/resources"
 	"github.com/ibctl/ibctl/internal/supervisor"
 	"github.com/ibctl/ibctl/internal/takedown"
 )
@@ -58,7 +59,7 @@ func exits() []exit {
 		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning, core.ErrDrained, core.ErrDraining), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(
 			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace, drained.ErrNoIndex, syscall.EOPNOTSUPP),
-			isAny(counters.ErrUnsupported, counters.ErrNone), isType[*supervisor.StartError], isType[*supervisor.DeadError],
+			isAny(counters.ErrUnsupported, counters.ErrNone, resources.ErrUnavailable, resources.ErrUnsupported), isType[*supervisor.StartError], isType[*supervisor.DeadError],
 			isStatus(codes.Unavailable, codes.Unimplemented))},
 		{exitPermission, "permission", either(isAny(fs.ErrPermission, config.ErrRefused, api.ErrStranger), isStatus(codes.PermissionDenied))},
 		{exitFailed, "failed", func(error) bool { return true }},
@@ -68,7 +69,7 @@ func exits() []exit {
 // isGone matches what is not there, or no more: a plugin refuses questions about
 // a device that is leaving.
 func isGone(err error) bool {
-	return errors.Is(err, host.ErrNotFound) || isAny(counters.ErrGone, counters.ErrNoQP, source.ErrNoProcess)(err) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
+	return errors.Is(err, host.ErrNotFound) || isAny(counters.ErrGone, counters.ErrNoQP, source.ErrNoProcess, resources.ErrNoDevice)(err) || isStatus(codes.NotFound, codes.FailedPrecondition)(err)
 }
 
 // isOutOfService matches what is there, and nobody is to use.
@@ -183,6 +184,9 @@ func (inv *invocation) problemOf(err error) output.Problem {
 	p := output.Problem{Code: row.code, Reason: row.reason, Message: err.Error()}
 	if inv.timeout > 0 && errors.Is(err, context.DeadlineExceeded) {
 		p.Hint = fmt.Sprintf("--timeout %v has passed", inv.timeout)
+	}
+	if w, ok := errors.AsType[*inTheWayError](err); ok {
+		p.Hint = w.hint()
 	}
 	if u, ok := errors.AsType[*usageError](err); ok {
 		p.Candidates, p.Hint = u.candidates, u.hint

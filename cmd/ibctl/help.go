@@ -96,7 +96,7 @@ func usageLine(b *strings.Builder, name string, c *cli.Command) {
 // manual names the page that describes a noun.
 func manual(noun string) string {
 	switch noun {
-	case "dev", "gid", "cm", "stat", "batch", "wait", "client", "serve", "events", "env":
+	case "dev", "port", "gid", "cm", "res", "stat", "system", "batch", "wait", "client", "serve", "events", "env":
 		return "ibctl-" + noun + "(8)"
 	}
 	return "ibctl(8)"

@@ -36,34 +36,9 @@ in sysfs and over netlink. Data is counted in octets.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "nonzero", Usage: "only counters that are not zero"},
 			&cli.BoolFlag{Name: "errors", Usage: "only counters of what should not happen"},
-		}, watchFlags()...),
+		}, watchFlags("show what changed, with rates")...),
 		Action: inv.statShow,
 	}
-}
-
-// watchFlags are those of verbs that can go on looking at counters.
-func watchFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "go on, and show what changed, with rates"},
-		&cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Value: time.Second, Usage: "with --watch, look every `DURATION`"},
-		&cli.UintFlag{Name: "count", Aliases: []string{"c"}, Usage: "with --watch, stop after looking `N` times"},
-	}
-}
-
-// checkWatch refuses what does not go together with those flags, or with --watch.
-func (inv *invocation) checkWatch(c *cli.Context) error {
-	watch := c.Bool("watch")
-	switch {
-	case !watch && (c.IsSet("interval") || c.IsSet("count")):
-		return usagef("--interval and --count go with --watch")
-	case watch && c.Duration("interval") <= 0:
-		return usagef("--interval %v: want more than nothing", c.Duration("interval"))
-	case watch && inv.root != "":
-		return usagef("--watch has nothing to see in a captured tree")
-	case watch && (inv.format == output.JSON || inv.format == output.YAML):
-		return usagef("--watch has no end that a document could have: use -o jsonl")
-	}
-	return nil
 }
 
 // statItem is the item of a CounterList document.

@@ -28,7 +28,14 @@ type Device struct {
 	// RDMA_NLDEV_ATTR_DEV_TYPE), for instance "smi".
 	Parent string `json:"parent,omitzero"`
 	Type   string `json:"type,omitzero"`
-	Ports  []Port `json:"ports"`
+	// AdaptiveModeration tells whether new completion queues moderate their
+	// interrupts by load (RDMA_NLDEV_ATTR_DEV_DIM). Drivers may not know how,
+	// whatever it says.
+	AdaptiveModeration Opt[bool] `json:"adaptive_moderation,omitzero"`
+	// Capabilities are the device's (RDMA_NLDEV_ATTR_CAP_FLAGS), by name; see
+	// [DeviceCapabilities].
+	Capabilities []string `json:"capabilities,omitempty"`
+	Ports        []Port   `json:"ports"`
 }
 
 // Port is one port of a device.

@@ -19,9 +19,6 @@ type Device struct {
 	rdma.Device
 	// PortCount is the number of the last port.
 	PortCount rdma.Opt[uint32]
-	// AdaptiveModeration tells whether new completion queues moderate their
-	// interrupts by load (DIM). Drivers may not know how, whatever it says.
-	AdaptiveModeration rdma.Opt[bool]
 }
 
 // Devices lists the devices that this Conn's network namespace sees, in the
@@ -98,6 +95,10 @@ func (d *Device) set(a attr) error {
 		return into(&d.NodeType, a, attr.nodeType)
 	case attrDevProtocol:
 		return intoText(&d.Protocol, a)
+	case attrCapFlags:
+		flags, err := a.u64()
+		d.Capabilities = rdma.DeviceCapabilities(flags)
+		return err
 	case attrDevDIM:
 		return into(&d.AdaptiveModeration, a, attr.flag)
 	case attrDevType:

@@ -11,11 +11,13 @@ const (
 	cmdDelLink    = 4
 	cmdPortGet    = 5
 	cmdSysGet     = 6
+	cmdSysSet     = 7
 	cmdGetCharDev = 15
 	cmdStatSet    = 16
 	cmdStatGet    = 17
 	cmdStatDel    = 18
 	cmdStatStatus = 24
+	cmdNewDev     = 26
 	cmdDelDev     = 27
 	cmdMonitor    = 28
 )
@@ -77,6 +79,10 @@ func opName(op uint16) string {
 		return "PORT_GET"
 	case cmdSysGet:
 		return "SYS_GET"
+	case cmdSysSet:
+		return "SYS_SET"
+	case cmdNewDev:
+		return "NEWDEV"
 	case cmdResGet:
 		return "RES_GET"
 	case cmdResQPGet:

@@ -38,7 +38,7 @@ func plain(s string) bool {
 // are double-quoted: there they occur within strings alone, and a parser reads
 // the same as before.
 func escapeUnicode(text []byte, escape func(b []byte, r rune) []byte) []byte {
-	if !hasUnprintable(string(text)) {
+	if isPlain(text) || !hasUnprintable(string(text)) {
 		return text
 	}
 	var b []byte
@@ -50,6 +50,16 @@ func escapeUnicode(text []byte, escape func(b []byte, r rune) []byte) []byte {
 		}
 	}
 	return b
+}
+
+// isPlain tells of text without any such character, which most is, and quickly.
+func isPlain(text []byte) bool {
+	for _, b := range text {
+		if b >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func hasUnprintable(s string) bool {

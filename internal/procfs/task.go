@@ -69,3 +69,13 @@ func (f FS) stack(pid, tid int) []string {
 	}
 	return frames
 }
+
+// ThreadName returns the name of a thread of a process, which the thread may have
+// given itself.
+func (f FS) ThreadName(pid, tid int) (string, error) {
+	text, err := f.read(pid, fmt.Sprintf("task/%d/comm", tid))
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(string(text), "\n"), nil
+}

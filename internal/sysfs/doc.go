@@ -4,9 +4,9 @@
 //
 // One unreadable or nonsensical file costs its own value and leaves an
 // [rdma.Warning]; a file that is not there costs its value alone, because
-// drivers and kernels differ in what they offer. No method changes anything, and
-// none opens a character device. All may be called by any number of goroutines
-// at once.
+// drivers and kernels differ in what they offer. No method changes anything but
+// [FS.SetNodeDesc], and none opens a character device. All may be called by any
+// number of goroutines at once.
 //
 // # A tree that is not ours
 //

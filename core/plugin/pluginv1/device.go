@@ -39,6 +39,9 @@ func NewDevice(d rdma.Device) *Device {
 		CharDevs:     d.CharDevs,
 		Parent:       d.Parent,
 		Type:         d.Type,
+
+		AdaptiveModeration: pointer(d.AdaptiveModeration),
+		Capabilities:       d.Capabilities,
 	}
 	for _, p := range d.Ports {
 		out.Ports = append(out.Ports, newPort(p))
@@ -95,6 +98,9 @@ func (x *Device) RDMA() (rdma.Device, error) {
 		CharDevs:     x.GetCharDevs(),
 		Parent:       x.GetParent(),
 		Type:         x.GetType(),
+
+		AdaptiveModeration: opt(x.AdaptiveModeration),
+		Capabilities:       x.GetCapabilities(),
 	}
 	for _, p := range x.GetPorts() {
 		port, err := p.rdma()

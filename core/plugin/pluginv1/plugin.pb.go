@@ -1449,10 +1449,14 @@ type Device struct {
 	NumaNode   *int32 `protobuf:"zigzag32,13,opt,name=numa_node,json=numaNode,proto3,oneof" json:"numa_node,omitempty"`
 	Driver     string `protobuf:"bytes,14,opt,name=driver,proto3" json:"driver,omitempty"`
 	// char_devs are paths under /dev/infiniband.
-	CharDevs      []string `protobuf:"bytes,15,rep,name=char_devs,json=charDevs,proto3" json:"char_devs,omitempty"`
-	Parent        string   `protobuf:"bytes,16,opt,name=parent,proto3" json:"parent,omitempty"`
-	Type          string   `protobuf:"bytes,17,opt,name=type,proto3" json:"type,omitempty"`
-	Ports         []*Port  `protobuf:"bytes,18,rep,name=ports,proto3" json:"ports,omitempty"`
+	CharDevs []string `protobuf:"bytes,15,rep,name=char_devs,json=charDevs,proto3" json:"char_devs,omitempty"`
+	Parent   string   `protobuf:"bytes,16,opt,name=parent,proto3" json:"parent,omitempty"`
+	Type     string   `protobuf:"bytes,17,opt,name=type,proto3" json:"type,omitempty"`
+	Ports    []*Port  `protobuf:"bytes,18,rep,name=ports,proto3" json:"ports,omitempty"`
+	// adaptive_moderation tells whether completion queues moderate their interrupts.
+	AdaptiveModeration *bool `protobuf:"varint,19,opt,name=adaptive_moderation,json=adaptiveModeration,proto3,oneof" json:"adaptive_moderation,omitempty"`
+	// capabilities are the names of the device's capability flags.
+	Capabilities  []string `protobuf:"bytes,20,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1609,6 +1613,20 @@ func (x *Device) GetType() string {
 func (x *Device) GetPorts() []*Port {
 	if x != nil {
 		return x.Ports
+	}
+	return nil
+}
+
+func (x *Device) GetAdaptiveModeration() bool {
+	if x != nil && x.AdaptiveModeration != nil {
+		return *x.AdaptiveModeration
+	}
+	return false
+}
+
+func (x *Device) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
 	}
 	return nil
 }
@@ -1867,7 +1885,7 @@ const file_core_plugin_pluginv1_plugin_proto_rawDesc = "" +
 	"\x04port\x18\x03 \x01(\rR\x04port\x12\x16\n" +
 	"\x06netdev\x18\x04 \x01(\tR\x06netdev\x12&\n" +
 	"\fnetdev_index\x18\x05 \x01(\rH\x00R\vnetdevIndex\x88\x01\x01B\x0f\n" +
-	"\r_netdev_index\"\xe0\x04\n" +
+	"\r_netdev_index\"\xd2\x05\n" +
 	"\x06Device\x12\x19\n" +
 	"\x05index\x18\x01 \x01(\rH\x00R\x05index\x88\x01\x01\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -1888,7 +1906,9 @@ const file_core_plugin_pluginv1_plugin_proto_rawDesc = "" +
 	"\tchar_devs\x18\x0f \x03(\tR\bcharDevs\x12\x16\n" +
 	"\x06parent\x18\x10 \x01(\tR\x06parent\x12\x12\n" +
 	"\x04type\x18\x11 \x01(\tR\x04type\x12+\n" +
-	"\x05ports\x18\x12 \x03(\v2\x15.ibctl.plugin.v1.PortR\x05portsB\b\n" +
+	"\x05ports\x18\x12 \x03(\v2\x15.ibctl.plugin.v1.PortR\x05ports\x124\n" +
+	"\x13adaptive_moderation\x18\x13 \x01(\bH\x05R\x12adaptiveModeration\x88\x01\x01\x12\"\n" +
+	"\fcapabilities\x18\x14 \x03(\tR\fcapabilitiesB\b\n" +
 	"\x06_indexB\f\n" +
 	"\n" +
 	"_node_typeB\f\n" +
@@ -1896,7 +1916,8 @@ const file_core_plugin_pluginv1_plugin_proto_rawDesc = "" +
 	"_node_guidB\x11\n" +
 	"\x0f_sys_image_guidB\f\n" +
 	"\n" +
-	"_numa_node\"\xf5\x04\n" +
+	"_numa_nodeB\x16\n" +
+	"\x14_adaptive_moderation\"\xf5\x04\n" +
 	"\x04Port\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\rR\x04port\x12\x19\n" +
 	"\x05state\x18\x02 \x01(\rH\x00R\x05state\x88\x01\x01\x12*\n" +

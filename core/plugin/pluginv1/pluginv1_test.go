@@ -23,6 +23,7 @@ func full() rdma.Device {
 	return rdma.Device{
 		Index: rdma.Known(uint32(3)), Name: "mlx5_0", NodeType: rdma.Known(rdma.NodeType(1)), Protocol: "ib",
 		Firmware: "20.31.1014", NodeGUID: rdma.Known(rdma.GUID(0x98039b0300abcdef)), SysImageGUID: rdma.Known(rdma.GUID(1)),
+		AdaptiveModeration: rdma.Known(false), Capabilities: []string{"SRQ_RESIZE"},
 		NodeDesc: "host HCA-1", HCAType: "MT4123", BoardID: "MT_0000000224", HWRev: "0", PCIAddress: "0000:3b:00.0",
 		NUMANode: rdma.Known(-1), Driver: "mlx5_core", CharDevs: []string{"/dev/infiniband/uverbs0"}, Parent: "mlx5_1", Type: "smi",
 		Ports: []rdma.Port{{

@@ -64,12 +64,15 @@ var (
 	blanks     = regexp.MustCompile(` +`)
 	// Only 6.1 gives soft RoCE a device for subnet managers.
 	issm = regexp.MustCompile(`/dev/infiniband/issm[0-9]+ `)
+	// What soft RoCE can do since 6.2.
+	flush = regexp.MustCompile(` FLUSH_GLOBAL FLUSH_PERSISTENT ATOMIC_WRITE`)
 )
 
 // form is a text without what differs from boot to boot and from kernel to
 // kernel.
 func form(text string) string {
 	text = issm.ReplaceAllString(text, "")
+	text = flush.ReplaceAllString(text, "")
 	text = addresses.ReplaceAllString(text, "ADDRESS")
 	text = linkLocals.ReplaceAllString(text, "ADDRESS")
 	text = numbers.ReplaceAllString(text, "N")
