@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/api/apiv1"
+	"github.com/ibctl/ibctl/internal/journal"
 	"github.com/ibctl/ibctl/internal/lab"
 )
 
@@ -132,6 +135,66 @@ func TestDaemonHoldsBackNothing(t *testing.T) {
 	}
 	if stillThere(pid) {
 		t.Errorf("process %d is there", pid)
+	}
+}
+
+// TestDaemonTellsOfPorts: what happens to a port and its netdev is an event, with ibctl serve and without.
+func TestDaemonTellsOfPorts(t *testing.T) {
+	oneHCA().Up(t)
+	serve(t, "")
+	there := startProgram(t, "ibctl", "events", "--since-boot", "-o", "jsonl")
+	here := startProgram(t, "ibctl", "events", "--socket", "none", "-o", "jsonl")
+	for _, b := range []*background{there, here} {
+		b.told(t, "device-registered", "")
+	}
+	for _, step := range []struct{ command, difference string }{
+		{"ip link set eth0 down", "port 1 state: ACTIVE → DOWN"},
+		{"ip link set eth0 name lan0", "port 1 netdev: eth0 → lan0"},
+		{"ip link set lan0 up", "port 1 state: DOWN → ACTIVE"},
+	} {
+		run(t, "sh", "-ec", step.command)
+		for _, b := range []*background{there, here} {
+			b.told(t, "device-changed", step.difference)
+		}
+	}
+}
+
+// told waits for an event of ibctl events -o jsonl, with a difference unless that is empty.
+func (b *background) told(t *testing.T, kind, difference string) {
+	t.Helper()
+	for timeout := time.After(patience); ; {
+		select {
+		case line := <-b.lines:
+			var e journal.Event
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				continue // a hint that there is no daemon
+			}
+			fits := func(d journal.Difference) bool { return d.String() == difference }
+			if e.Kind == kind && (difference == "" || slices.ContainsFunc(e.Differences, fits)) {
+				return
+			}
+		case <-timeout:
+			t.Fatalf("%s: no %s %s", b.cmd, kind, difference)
+		}
+	}
+}
+
+// TestDaemonRenamedAtOnce: a device gets another name just when the clients are added to it, as from udev, and they are all on it.
+func TestDaemonRenamedAtOnce(t *testing.T) {
+	oneHCA().Up(t)
+	s := serve(t, "cm: {defaults: [{device: hca0, tos: 32}]}\n")
+	h := s.follow(t)
+	run(t, "rdma", "link", "del", "rxe0")
+	for range 10 {
+		run(t, "sh", "-ec", "rdma link add rxe0 type rxe netdev eth0; rdma dev set rxe0 name hca0")
+		s.becomesSame(t, "a rename at once")
+		waitFor(t, "the default of the new name", func() bool { return defaultTOS("hca0") == "32" })
+		run(t, "rdma", "link", "del", "hca0")
+	}
+	for _, e := range h.all() {
+		if e.GetError() != "" {
+			t.Errorf("%v", e)
+		}
 	}
 }
 
