@@ -89,7 +89,7 @@ func TestDevSet(t *testing.T) {
 		if r := ibctl(t, "", "dev", "set", "rxe0", "adaptive-moderation", value); r.code != 0 {
 			t.Errorf("exit code %d\n%s", r.code, r.stderr)
 		}
-		theirs := rdmaObjects(t, "", "dev")[0]["adaptive-moderation"]
+		theirs := rdmaObjects(t, "", "-d", "dev")[0]["adaptive-moderation"]
 		if have := ibctlItems(t, "", "dev", "show")[0]["adaptive_moderation"]; have != (value == "on") || have != theirs {
 			t.Errorf("%s: ibctl says %v, rdma %v", value, have, theirs)
 		}
