@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os/exec"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -173,28 +173,30 @@ func checkResSums(t *testing.T) {
 func TestResWatch(t *testing.T) {
 	oneHCA().Up(t)
 	watch := startProgram(t, "ibctl", "res", "pd", "rxe0", "--watch", "-i", "100ms", "-o", "jsonl")
-	next := func(change, comm string) {
+	next := func(change, comm string, meanwhile func()) {
 		t.Helper()
 		waitFor(t, change+" "+comm, func() bool {
-			select {
-			case line := <-watch.lines:
-				var o object
-				decode(t, line, &o)
-				return o["change"] == change && o["comm"] == comm
-			default:
-				return false
+			meanwhile()
+			for {
+				select {
+				case line := <-watch.lines:
+					var o object
+					if decode(t, line, &o); o["change"] == change && o["comm"] == comm {
+						return true
+					}
+				default:
+					return false
+				}
 			}
 		})
 	}
-	next("present", "[ib_core]")
-	rping := exec.Command("rping", "-s", "-a", "192.0.2.1")
-	if err := rping.Start(); err != nil {
-		t.Fatal(err)
-	}
-	next("new", "rping")
-	if err := rping.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = rping.Wait() // it was killed
-	next("gone", "rping")
+	next("present", "[ib_core]", func() {})
+	rping := startProgram(t, "rping", "-s", "-a", "192.0.2.1")
+	next("new", "rping", func() {
+		if !rping.alive() { // the kernel did not have the address yet
+			rping = startProgram(t, "rping", "-s", "-a", "192.0.2.1")
+		}
+	})
+	rping.stop(syscall.SIGKILL)
+	next("gone", "rping", func() {})
 }
