@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
@@ -46,3 +47,9 @@ type errorStream struct{ grpc.ClientStream }
 
 // RecvMsg implements grpc.ClientStream.
 func (s errorStream) RecvMsg(m any) error { return told(s.Context(), s.ClientStream.RecvMsg(m)) }
+
+// Header implements grpc.ClientStream.
+func (s errorStream) Header() (metadata.MD, error) {
+	md, err := s.ClientStream.Header()
+	return md, told(s.Context(), err)
+}

@@ -25,7 +25,7 @@ type fakeKernel struct {
 var counterNames = []string{"rx_pkts", "cc_rx_ce_pkts", "cc_tx_cnp_pkts"} // the first one cannot be switched
 
 func (f *fakeKernel) Device(context.Context, uint32) (nldev.Device, error) {
-	return nldev.Device{AdaptiveModeration: rdma.Known(f.adaptive)}, nil
+	return nldev.Device{Device: rdma.Device{AdaptiveModeration: rdma.Known(f.adaptive)}}, nil
 }
 
 func (f *fakeKernel) SetAdaptiveModeration(_ context.Context, _ uint32, on bool) error {
