@@ -40,16 +40,21 @@ func streamErrors(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientCon
 	if err != nil {
 		return nil, told(ctx, err)
 	}
-	return errorStream{stream}, nil
+	return errorStream{stream, ctx}, nil
 }
 
-type errorStream struct{ grpc.ClientStream }
+// errorStream keeps the caller's ctx: the stream's own is cancelled when the stream
+// ends, for whatever reason.
+type errorStream struct {
+	grpc.ClientStream
+	caller context.Context
+}
 
 // RecvMsg implements grpc.ClientStream.
-func (s errorStream) RecvMsg(m any) error { return told(s.Context(), s.ClientStream.RecvMsg(m)) }
+func (s errorStream) RecvMsg(m any) error { return told(s.caller, s.ClientStream.RecvMsg(m)) }
 
 // Header implements grpc.ClientStream.
 func (s errorStream) Header() (metadata.MD, error) {
 	md, err := s.ClientStream.Header()
-	return md, told(s.Context(), err)
+	return md, told(s.caller, err)
 }
