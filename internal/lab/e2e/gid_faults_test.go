@@ -50,21 +50,21 @@ func (w *gidWorld) bond(name, mode string, change func(*netlink.Bond), slaves ..
 // activate makes a slave the active one, once the bond has one.
 func (w *gidWorld) activate(bond, slave string) {
 	waitFor(w.t, bond+" to have an active slave", func() bool { return w.active(bond) != "" })
-	if w.active(bond) != slave {
-		err := w.with(slave, func(h *netlink.Handle, s netlink.Link) error {
-			_, l, err := w.nl(bond)
-			if err != nil {
-				return err
-			}
-			b := netlink.NewLinkBond(netlink.LinkAttrs{Name: bond, Index: l.Attrs().Index})
-			b.ActiveSlave = s.Attrs().Index
-			return h.LinkModify(b)
-		})
-		if err != nil {
-			w.t.Fatalf("%s: make %s active: %v", bond, slave, err)
-		}
-	}
+	// A bond refuses one that it has not yet seen the link of.
+	waitFor(w.t, bond+" to take "+slave, func() bool { return w.active(bond) == slave || w.makeActive(bond, slave) == nil })
 	waitFor(w.t, slave+" to be active", func() bool { return w.active(bond) == slave })
+}
+
+func (w *gidWorld) makeActive(bond, slave string) error {
+	return w.with(slave, func(h *netlink.Handle, s netlink.Link) error {
+		_, l, err := w.nl(bond)
+		if err != nil {
+			return err
+		}
+		b := netlink.NewLinkBond(netlink.LinkAttrs{Name: bond, Index: l.Attrs().Index})
+		b.ActiveSlave = s.Attrs().Index
+		return h.LinkModify(b)
+	})
 }
 
 // active names the active slave of a bond.
