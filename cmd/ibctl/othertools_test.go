@@ -40,7 +40,7 @@ func otherTools(t *testing.T) (rows [][2]string) {
 }
 
 // TestOtherTools: each tool has its counterparts, and each of those is a command
-// that ibctl understands.
+// that ibctl understands. The lab's tests run those that name no placeholder.
 func TestOtherTools(t *testing.T) {
 	rows := otherTools(t)
 	for _, peer := range peers {

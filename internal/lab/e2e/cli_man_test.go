@@ -78,3 +78,31 @@ func form(text string) string {
 	text = numbers.ReplaceAllString(text, "N")
 	return strings.TrimSpace(blanks.ReplaceAllString(text, " "))
 }
+
+// TestOtherTools runs the counterparts of other tools' commands in ibctl.8, but for
+// those with words in capitals, which stand for something: cmd/ibctl holds them
+// against its grammar.
+func TestOtherTools(t *testing.T) {
+	lab.Demo().Up(t)
+	text, err := os.ReadFile("../../../man/ibctl.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n.Sh COMING FROM OTHER TOOLS\n")
+	section, _, _ = strings.Cut(section, "\n.Sh ")
+	placeholder := regexp.MustCompile(`\b[A-Z]{2,}\b`)
+	ran := map[string]bool{}
+	for _, line := range regexp.MustCompile(`(?m)^\.Ic ibctl (.*)$`).FindAllStringSubmatch(section, -1) {
+		command := strings.ReplaceAll(line[1], `\-`, "-")
+		if placeholder.MatchString(command) || ran[command] {
+			continue
+		}
+		ran[command] = true
+		if r := ibctl(t, "", strings.Fields(command)...); r.code != 0 {
+			t.Errorf("ibctl %s: exit code %d\n%s", command, r.code, r.stderr)
+		}
+	}
+	if len(ran) < 15 {
+		t.Errorf("only %d commands were run: %v", len(ran), ran)
+	}
+}

@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
+	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/ibctl/ibctl/internal/lab"
+	"github.com/ibctl/ibctl/internal/output"
 )
 
 // cliTopology has a bit of everything that ibctl must agree with its peers on:
@@ -63,12 +67,43 @@ func ibctlItems(t testing.TB, netns string, args ...string) []object {
 	if r.code != 0 || r.stderr != "" {
 		t.Fatalf("ibctl %q: exit code %d\n%s", args, r.code, r.stderr)
 	}
-	var doc struct{ Items, Warnings []object }
+	var doc struct {
+		Kind            string
+		Items, Warnings []object
+	}
 	decode(t, r.stdout, &doc)
+	checkSchema(t, doc.Kind, r.stdout)
 	if len(doc.Warnings) > 0 {
 		t.Errorf("ibctl %q warns: %v", args, doc.Warnings)
 	}
 	return doc.Items
+}
+
+// checkSchema holds a document against the JSON Schema of its kind.
+func checkSchema(t testing.TB, kind, text string) {
+	t.Helper()
+	schema, err := output.Schema(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules any
+	decode(t, string(schema), &rules)
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource(kind, rules); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err == nil {
+		err = compiled.Validate(doc)
+	}
+	if err != nil {
+		t.Errorf("%s: %v in\n%s", kind, err, text)
+	}
 }
 
 func decode(t testing.TB, text string, v any) {
