@@ -11,12 +11,33 @@ import (
 	"github.com/ibctl/ibctl/internal/lab"
 )
 
-// example is a command from a manual page, and what the page says it prints.
-type example struct{ command, output string }
+// example is what a display of a manual page shows: commands, each with what it
+// prints, and the situation in which they do.
+type example struct {
+	situation string
+	commands  []exampleCommand
+}
+
+type exampleCommand struct{ line, output string }
+
+// situations are what an example may say that it needs, in a comment before its
+// display. They last until t ends; false means that this kernel has no such one.
+var situations = map[string]func(t *testing.T) bool{
+	"": func(*testing.T) bool { return true },
+	"ib_write_bw and rping wait on rxe0, and the kernel for them": func(t *testing.T) bool {
+		if !waits() {
+			return false
+		}
+		waitOn(t, "192.0.2.10")
+		return true
+	},
+}
 
 // TestCLIManualExamples runs every command in the EXAMPLES of the pages that have
-// any (that of the configuration has a file), on the topology on which their output was made, and compares it in
-// form: numbers and addresses differ from boot to boot.
+// any (that of the configuration has a file), on the topology on which their output
+// was made, and compares it in form: numbers and addresses differ from boot to boot.
+// Left out are displays that are set in: they show what a program prints that does
+// not end by itself, or what is different each time.
 func TestCLIManualExamples(t *testing.T) {
 	lab.Demo().Up(t)
 	pages, err := filepath.Glob("../../../man/ibctl*.[78]")
@@ -29,17 +50,32 @@ func TestCLIManualExamples(t *testing.T) {
 			t.Errorf("%s has no examples", page)
 		}
 		for _, e := range examples {
-			cmd := exec.Command("sh", "-c", e.command)
-			r := runCLI(t, cmd)
-			if have, want := form(r.stdout+r.stderr), form(e.output); have != want {
-				t.Errorf("%s: %s prints\n%s\nthe page has\n%s", filepath.Base(page), e.command, r.stdout+r.stderr, e.output)
-			}
+			t.Run(filepath.Base(page), e.try)
 		}
 	}
 }
 
-// examplesOf returns the examples of a page: in literal displays, a command
-// after "# ", and below it what it prints.
+func (e example) try(t *testing.T) {
+	bring, ok := situations[e.situation]
+	if !ok {
+		t.Fatalf("nothing is known of the situation %q", e.situation)
+	}
+	if !bring(t) {
+		return
+	}
+	for _, c := range e.commands {
+		r := runCLI(t, exec.Command("sh", "-c", c.line))
+		if have, want := form(r.stdout+r.stderr), form(c.output); have != want {
+			t.Errorf("%s prints\n%s\nthe page has\n%s", c.line, r.stdout+r.stderr, c.output)
+		}
+	}
+}
+
+// situationMark begins the comment that names an example's situation.
+const situationMark = `.\" situation: `
+
+// examplesOf returns the examples of a page: in literal displays, commands after
+// "# ", the first of them any and the others ibctl's, and below each what it prints.
 func examplesOf(t *testing.T, page string) (examples []example) {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -48,13 +84,32 @@ func examplesOf(t *testing.T, page string) (examples []example) {
 	}
 	_, section, _ := strings.Cut(string(text), "\n.Sh EXAMPLES\n")
 	section, _, _ = strings.Cut(section, "\n.Sh ")
-	for _, display := range strings.Split(section, ".Bd -literal\n")[1:] {
+	displays := strings.Split(section, ".Bd -literal\n")
+	for i, display := range displays[1:] {
 		display, _, _ = strings.Cut(display+"\n", ".Ed\n") // the last has lost its end to the next heading
 		display = strings.NewReplacer(`\e`, `\`, `\&`, "").Replace(display)
-		command, output, _ := strings.Cut(display, "\n")
-		examples = append(examples, example{strings.TrimPrefix(command, "# "), output})
+		e := example{commands: commandsOf(display)}
+		before := strings.Split(strings.TrimSpace(displays[i]), "\n")
+		e.situation, _ = strings.CutPrefix(before[len(before)-1], situationMark)
+		if !strings.HasPrefix(before[len(before)-1], situationMark) {
+			e.situation = ""
+		}
+		examples = append(examples, e)
 	}
 	return examples
+}
+
+func commandsOf(display string) (commands []exampleCommand) {
+	for i, part := range strings.Split("\n"+display, "\n# ibctl ") {
+		if i > 0 {
+			part = "ibctl " + part
+		} else if part = strings.TrimPrefix(strings.TrimPrefix(part, "\n"), "# "); part == "" {
+			continue
+		}
+		line, output, _ := strings.Cut(part, "\n")
+		commands = append(commands, exampleCommand{line, output})
+	}
+	return commands
 }
 
 var (

@@ -61,8 +61,14 @@ func hasOpen(pid int, device string) bool {
 // users starts ib_write_bw and rping -s on rxe0, and returns when they wait.
 func users(t *testing.T) (bw, rping *exec.Cmd) {
 	t.Helper()
+	return waitOn(t, "192.0.2.1")
+}
+
+// waitOn is users where address is rxe0's.
+func waitOn(t *testing.T, address string) (bw, rping *exec.Cmd) {
+	t.Helper()
 	bw = startGroup(t, "ib_write_bw", "-d", "rxe0", "-x", "1")
-	rping = startGroup(t, "rping", "-s", "-a", "192.0.2.1")
+	rping = startGroup(t, "rping", "-s", "-a", address)
 	waitFor(t, "ib_write_bw and rping to wait on rxe0", func() bool {
 		var ids []struct {
 			PID int `json:"pid"`
