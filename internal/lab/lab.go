@@ -34,8 +34,8 @@ type Config struct {
 // Run boots a VM, runs the command there and returns when the VM is gone. Result.Status is the command's exit status. An error
 // means that there is none; package vm has the kinds (vm.Stopped and the reasons it wraps).
 //
-// Run may be called by several goroutines and processes at once; but for VMs with a terminal, one boots after the other: on a
-// small machine two of them would only make each other miss their deadlines.
+// Run may be called by several goroutines and processes at once; but for VMs with a terminal, one boots after the other: many
+// of them would only make each other miss their deadlines.
 func Run(ctx context.Context, cfg Config) (vm.Result, error) {
 	if !cfg.TTY {
 		unlock, err := takeTurn(ctx, cfg.Log)
@@ -47,7 +47,7 @@ func Run(ctx context.Context, cfg Config) (vm.Result, error) {
 	return boot(ctx, cfg)
 }
 
-// takeTurn waits until no other process of this user runs a VM.
+// takeTurn waits until no other process of this user runs VMs.
 func takeTurn(ctx context.Context, log io.Writer) (unlock func(), err error) {
 	if err := vm.CheckQEMU(); err != nil {
 		return nil, err

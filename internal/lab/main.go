@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -27,8 +28,8 @@ type Suite struct {
 
 // Main is for TestMain: os.Exit(lab.Main(m, lab.Suite{})).
 //
-// Inside a VM it runs the tests. Outside it boots each kernel in turn and runs this very test binary there, with the same flags and
-// in the same directory, and returns 1 if any of them failed. Names of tests in the output get the kernel's series in front,
+// Inside a VM it runs the tests. Outside it boots each kernel and runs this very test binary there, with the same flags and in the
+// same directory, and returns 1 if any of them failed. Several kernels run at once, and print one after the other. Names of tests in the output get the kernel's series in front,
 // as if they were its subtests; -run and the like know nothing of it, IBCTL_LAB_KERNEL chooses.
 //
 // With -timeout, which covers all kernels together, the tests in the guest get what is left of it, less a minute: time enough for
@@ -96,16 +97,22 @@ func (s Suite) run(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	passed := true
-	for _, k := range series {
-		ok, err := runTests(ctx, conf, k, deadline)
+	waiting, cancel := context.WithDeadline(ctx, deadline.Add(-2*guard))
+	defer cancel()
+	unlock, err := takeTurn(waiting, os.Stdout)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	passed := runKernels(series, atOnce(), os.Stdout, func(k depot.Series, out io.Writer) bool {
+		ok, err := runTests(ctx, conf, k, deadline, out)
 		if err != nil {
-			fmt.Println(err)
+			fmt.Fprintln(out, err)
 		}
-		if ctx.Err() != nil {
-			return false, fmt.Errorf("lab: interrupted: %w", context.Cause(ctx))
-		}
-		passed = passed && ok && err == nil
+		return ok && err == nil
+	})
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("lab: interrupted: %w", context.Cause(ctx))
 	}
 	return passed, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -17,43 +18,37 @@ import (
 // guard is what the guest's tests get less than the VM, for them to end in order and say why.
 const guard = time.Minute
 
-func runTests(ctx context.Context, conf Config, k depot.Series, deadline time.Time) (bool, error) {
+// runTests runs the tests on one kernel, for who has taken the turn, and prints to w.
+func runTests(ctx context.Context, conf Config, k depot.Series, deadline time.Time, w io.Writer) (bool, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return false, err
 	}
-	waiting, cancel := context.WithDeadline(ctx, deadline.Add(-2*guard))
-	defer cancel()
-	unlock, err := takeTurn(waiting, os.Stdout)
-	if err != nil {
-		return false, err
-	}
-	defer unlock()
 	left := time.Until(deadline)
 	if left < 2*guard {
 		return false, fmt.Errorf("lab: kernel %s: only %v left of -timeout", k, left.Round(time.Second))
 	}
-	out := &testOutput{w: os.Stdout, kernel: string(k), verbose: testing.Verbose()}
+	out := &testOutput{w: w, kernel: string(k), verbose: testing.Verbose()}
 	conf.Kernel, conf.Timeout = k, left-guard/2
 	conf.Command = append([]string{self}, guestFlags(os.Args[1:], left-guard)...)
-	conf.Stdout, conf.Stderr = out, os.Stdout
+	conf.Stdout, conf.Stderr, conf.Log = out, w, w
 	r, err := boot(ctx, conf)
 	if err := errors.Join(err, out.flush()); err != nil {
 		return false, err
 	}
-	report(k, r, out.failed)
+	report(w, k, r, out.failed)
 	return r.Status == 0, nil
 }
 
-func report(k depot.Series, r vm.Result, failed []string) {
+func report(w io.Writer, k depot.Series, r vm.Result, failed []string) {
 	verdict := "passed"
 	if r.Status != 0 {
 		verdict = fmt.Sprintf("FAILED with status %d %s %s", r.Status, r.Signal, strings.Join(failed, " "))
 	}
 	for _, line := range r.Complaints() {
-		fmt.Printf("lab: kernel %s complained: %s\n", k, line)
+		fmt.Fprintf(w, "lab: kernel %s complained: %s\n", k, line)
 	}
-	fmt.Printf("lab: kernel %s (%s): %s in %.1fs, of which %.1fs to boot\n", k, r.Release, verdict, r.Total.Seconds(), r.Booted.Seconds())
+	fmt.Fprintf(w, "lab: kernel %s (%s): %s in %.1fs, of which %.1fs to boot\n", k, r.Release, verdict, r.Total.Seconds(), r.Booted.Seconds())
 }
 
 // guestFlags returns the flags for the test binary in the guest. It is always verbose: what it prints shows that it is alive.

@@ -1,0 +1,36 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+
+	"github.com/ibctl/ibctl/internal/lab/depot"
+)
+
+// Kernels run at the same time, print one after the other, and one that fails is not forgotten.
+func TestRunKernels(t *testing.T) {
+	series := []depot.Series{"a", "b", "c"}
+	for _, failing := range []depot.Series{"", "a", "b", "c"} {
+		var together sync.WaitGroup
+		together.Add(2)
+		var out bytes.Buffer
+		passed := runKernels(series, 2, &out, func(k depot.Series, w io.Writer) bool {
+			if k != "c" { // a and b wait for each other
+				together.Done()
+				together.Wait()
+			}
+			fmt.Fprintln(w, k, 1)
+			fmt.Fprintln(w, k, 2)
+			return k != failing
+		})
+		if want := "a 1\na 2\nb 1\nb 2\nc 1\nc 2\n"; out.String() != want {
+			t.Errorf("printed %q, want %q", out.String(), want)
+		}
+		if passed != (failing == "") {
+			t.Errorf("%q failing: passed %v", failing, passed)
+		}
+	}
+}
