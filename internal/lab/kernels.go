@@ -9,14 +9,16 @@ import (
 	"sync"
 
 	"github.com/ibctl/ibctl/internal/lab/depot"
+	"github.com/ibctl/ibctl/internal/lab/vm"
 )
 
-// atOnce is how many kernels run at the same time: a guest has two processors, and its tests wait for most of their time.
+// atOnce is how many kernels run at the same time. Guests that share processors are no gain: with three of them on two, the first
+// test took ten times as long.
 func atOnce() int {
 	if n, err := strconv.Atoi(os.Getenv(EnvVMs)); err == nil && n > 0 {
 		return n
 	}
-	return runtime.NumCPU()
+	return max(1, runtime.NumCPU()/vm.Processors)
 }
 
 // runKernels calls run for each kernel, for so many at once, and tells whether all returned true. What run prints comes out kernel by

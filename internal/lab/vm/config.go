@@ -9,6 +9,9 @@ import (
 	"github.com/ibctl/ibctl/internal/lab/depot"
 )
 
+// Processors is how many a guest has.
+const Processors = 2
+
 // Config says what to run on which kernel. The zero value of a field that is not required stands for the default named with it.
 type Config struct {
 	Kernel  depot.Kernel // required
