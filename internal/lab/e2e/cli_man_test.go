@@ -36,8 +36,8 @@ var situations = map[string]func(t *testing.T) bool{
 // TestCLIManualExamples runs every command in the EXAMPLES of the pages that have
 // any (that of the configuration has a file), on the topology on which their output
 // was made, and compares it in form: numbers and addresses differ from boot to boot.
-// Left out are displays that are set in: they show what a program prints that does
-// not end by itself, or what is different each time.
+// Left out are displays that are set in: they show a program that does not end by
+// itself, something that is different each time, or what takes a Go toolchain.
 func TestCLIManualExamples(t *testing.T) {
 	lab.Demo().Up(t)
 	pages, err := filepath.Glob("../../../man/ibctl*.[78]")
