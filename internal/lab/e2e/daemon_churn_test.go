@@ -32,7 +32,7 @@ events: 1000
 // TestDaemonChurn has two HCAs come, change and go, over and over, while plugins are killed and stopped. What the daemon tells must add
 // up, and in the end nothing may be left of it all. Where it fails, the seed that it prints repeats it, as far as the kernel does.
 func TestDaemonChurn(t *testing.T) {
-	rounds, dice := soak.Times(15, 300), soak.Dice(t)
+	rounds, dice := soak.Times(8, 300), soak.Dice(t)
 	// A third HCA stays: Linux 7.x refuses one of two (EPERM) that are made at once where there is none.
 	lab.Topology{
 		Links: []lab.Link{{Name: "eth0", Kind: lab.Dummy{}}, {Name: "eth1", Kind: lab.Dummy{}}, {Name: "eth2", Kind: lab.Dummy{}}},

@@ -23,7 +23,7 @@ import (
 // an audit finds before is what the kernel lost or left behind, and after that
 // there must be nothing to find.
 func TestGIDAuditRandom(t *testing.T) {
-	seeds := gidSeeds(t, soak.Times(10, 200))
+	seeds := gidSeeds(t, soak.Times(6, 200))
 	causes := map[gidrules.Cause]int{}
 	for i, seed := range seeds {
 		if !t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { auditRandom(t, seed, causes) }) {
