@@ -72,7 +72,7 @@ func TestBatchSeesChanges(t *testing.T) {
 	b.ask(t, "wait rxe0 --for gid=10.7.7.7 --timeout 30s -o name", "rxe0/1/1")
 	run(t, "rdma", "dev", "set", "rxe0", "name", "rxe9")
 	b.ask(t, "gid show rxe9 --ip 10.7.7.7 -o name", "rxe9/1/1")
-	b.ask(t, "cm stat rxe9 -o name", "rxe9/1")
+	b.ask(t, "cm tos rxe9 -o name", "rxe9/1")
 	b.ask(t, "gid show rxe9/1/1 -o name", "rxe9/1/1")
 	run(t, "rdma", "link", "del", "rxe9")
 }
