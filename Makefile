@@ -68,7 +68,7 @@ unit: deps
 
 lab-tests: deps
 	$(GO) test -race -count=1 -timeout 10m ./internal/lab
-	CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 40m ./internal/lab/e2e
+	CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 70m ./internal/lab/e2e
 
 test: check unit lab-tests
 	@if [ "$$IBCTL_LAB" = off ]; then \
