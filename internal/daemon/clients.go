@@ -39,7 +39,7 @@ type loaded struct {
 }
 
 // load starts a client; it returns before the client runs. One that is on its way
-// out is waited for.
+// out is waited for; one that is loaded is returned beside the error that says so.
 func (c *clients) load(ctx context.Context, spec supervisor.Spec) (*loaded, error) {
 	for {
 		l, leaving, err := c.tryLoad(spec)
@@ -64,7 +64,7 @@ func (c *clients) tryLoad(spec supervisor.Spec) (l, leaving *loaded, err error) 
 		if old.leaving {
 			return nil, old, nil
 		}
-		return nil, nil, refusef(codes.AlreadyExists, 0, "client %s is loaded", spec.Name)
+		return old, nil, refusef(codes.AlreadyExists, 0, "client %s is loaded", spec.Name)
 	}
 	l = &loaded{name: spec.Name, tried: make(chan struct{}), gone: make(chan struct{})}
 	// Whoever hears of its states finds it on the list: they wait for mu.

@@ -15,6 +15,7 @@ import (
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/api/apiv1"
 	"github.com/ibctl/ibctl/internal/config"
+	"github.com/ibctl/ibctl/internal/supervisor"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 )
 
@@ -133,6 +134,28 @@ func TestUnloadAndLoad(t *testing.T) {
 
 // What the configuration says at the time counts, and a client that does not run
 // is an answer with its reason.
+// TestLoadedBeforeItsTurn: callers are answered while the configured clients are
+// loaded one by one, and may load one before its turn comes.
+func TestLoadedBeforeItsTurn(t *testing.T) {
+	var early error
+	r := start(t, func(r *running) {
+		of := r.opts.Spec
+		r.opts.Spec = func(c config.Client, conf config.Config) (supervisor.Spec, error) {
+			if c.Name == "roce" {
+				_, early = r.dial(t).LoadClient(t.Context(), &apiv1.LoadClientRequest{Name: "picky"})
+			}
+			return of(c, conf)
+		}
+	}, "roce", "picky")
+	if early != nil {
+		t.Errorf("a caller's load: %v", early)
+	}
+	reply, err := r.dial(t).ListClients(t.Context(), &apiv1.ListClientsRequest{})
+	if err != nil || len(reply.GetClients()) != 2 {
+		t.Errorf("clients %v, %v", reply, err)
+	}
+}
+
 func TestLoadReadsTheConfigurationAnew(t *testing.T) {
 	r := start(t, nil)
 	conn := r.dial(t)

@@ -34,8 +34,12 @@ func (d *daemon) loadAll(ctx context.Context, conf config.Config) error {
 		if err != nil {
 			return fmt.Errorf("client %s: %w", c.Name, err)
 		}
+		// Callers are answered already: one of them may have been quicker, which is as well.
 		l, err := d.clients.load(ctx, spec)
-		if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if l == nil {
 			return fmt.Errorf("client %s: %w", c.Name, err)
 		}
 		select {

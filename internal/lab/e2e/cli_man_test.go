@@ -128,8 +128,9 @@ var (
 func form(text string) string {
 	text = issm.ReplaceAllString(text, "")
 	text = flush.ReplaceAllString(text, "")
-	text = addresses.ReplaceAllString(text, "ADDRESS")
+	// First those that may be written shorter: the others' pattern fits their ends, where no group begins with a zero.
 	text = linkLocals.ReplaceAllString(text, "ADDRESS")
+	text = addresses.ReplaceAllString(text, "ADDRESS")
 	text = numbers.ReplaceAllString(text, "N")
 	return strings.TrimSpace(blanks.ReplaceAllString(text, " "))
 }

@@ -29,7 +29,7 @@ func TestDaemonKilledAnywhere(t *testing.T) {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait() // killed
 		_ = s.Close()
-		again := launch(t, churnConfig)
+		again := launch(t, churnConfig) // however early it is asked and told things
 		stop()
 		again.becomesSame(t, "a kill")
 		for _, pid := range old {
@@ -72,10 +72,12 @@ func stir(t *testing.T) (stop func()) {
 	forever([]string{"rdma", "link", "add", "rxe1", "type", "rxe", "netdev", "lo"}, []string{"rdma", "link", "add", "rxe1", "type", "rxe", "netdev", "eth0"},
 		[]string{"rdma", "link", "del", "rxe0"}, []string{"rdma", "link", "del", "rxe1"}, []string{"rdma", "link", "add", "rxe0", "type", "rxe", "netdev", "eth0"})
 	forever([]string{"ibctl", "gid", "show"}, []string{"ibctl", "cm", "tos"}, []string{"ibctl", "client", "unload", "cm"}, []string{"ibctl", "client", "load", "cm"})
-	return sync.OnceFunc(func() {
+	stop = sync.OnceFunc(func() {
 		close(end)
 		stirring.Wait()
 	})
+	t.Cleanup(stop) // a test that fails must not stir what the others have
+	return stop
 }
 
 // TestDaemonStopped: a daemon that does not answer is named in a warning, and done without; whoever insists on it is told.
