@@ -49,18 +49,53 @@ func (d *Device) GIDs(ctx context.Context, name string, port uint32, empty bool)
 	return r.read(ctx)
 }
 
-// UsedGIDs is GIDs, except that it stops after gap empty slots in a row above the
-// slot floor, and Slots is what was read. The kernel puts a GID into the lowest slot
-// that is free, so what lies behind is empty, but for slots that were in use until
-// a moment ago: from time to time the whole table should be read.
-func (d *Device) UsedGIDs(ctx context.Context, name string, port uint32, floor, gap int) (GIDTable, []rdma.Warning, error) {
+// Used is which part of a table is to be read, and what it was like.
+type Used struct {
+	// Gap is how many empty slots in a row above the slot Floor end it.
+	Floor, Gap int
+	// Known are entries read before, by index. Of a slot that shows nothing else the
+	// GID is not read a second time: it is as it was.
+	Known []rdma.GIDEntry
+}
+
+// UsedGIDs is GIDs, except that it reads a part, and Slots is what was read. The kernel
+// puts a GID into the lowest slot that is free, so what lies behind is empty, but for
+// slots that were in use until a moment ago: from time to time the whole table should be
+// read.
+func (d *Device) UsedGIDs(ctx context.Context, name string, port uint32, used Used) (GIDTable, []rdma.Warning, error) {
 	r, err := d.openGIDs(name, port)
 	if err != nil {
 		return GIDTable{}, nil, err
 	}
 	defer r.close()
-	r.floor, r.gap = floor, gap
+	r.used = used
 	return r.read(ctx)
+}
+
+// SameGIDs tells whether the slots of a table that was read as a whole hold the GIDs
+// that they held then. It reads nothing else of them, a quarter of what GIDs does: the
+// type or the netdev of a GID that is where it was may be another.
+func (d *Device) SameGIDs(ctx context.Context, port uint32, table GIDTable) (bool, error) {
+	r, err := d.openGIDs("port", port)
+	if err != nil {
+		return false, err
+	}
+	defer r.close()
+	same, known := true, table.Entries
+	err = r.eachSlot(ctx, func(slot int) (bool, error) {
+		gid, err := r.gid(slot)
+		if errors.Is(err, unix.ENOENT) && !r.gids.confined {
+			same = slot == table.Slots
+			return false, nil
+		}
+		var was rdma.GID
+		if len(known) > 0 && known[0].Index == uint32(slot) {
+			was, known = known[0].GID, known[1:]
+		}
+		same = err == nil && gid == was
+		return same, nil
+	})
+	return same && err == nil, err
 }
 
 func (r *gidReader) read(ctx context.Context) (GIDTable, []rdma.Warning, error) {
@@ -79,8 +114,8 @@ type gidReader struct {
 	gids              dir
 	types, ndevs      dir
 	empty             bool
-	floor, gap        int // see UsedGIDs; a gap of 0 is none
-	run               int // empty slots in a row above floor
+	used              Used // without a gap, all is read
+	run               int  // empty slots in a row above the floor
 	out               GIDTable
 	list              []rdma.Warning
 	dropped           int // warnings beyond maxSlotWarnings
@@ -196,14 +231,14 @@ func (r *gidReader) slot(i int) (more bool, err error) {
 // endsAt tells whether slot i ends the part of the table that is wanted.
 func (r *gidReader) endsAt(i int, empty bool) bool {
 	switch {
-	case r.gap == 0 || i <= r.floor:
+	case r.used.Gap == 0 || i <= r.used.Floor:
 		return false
 	case !empty:
 		r.run = 0
 		return false
 	}
 	r.run++
-	return r.run >= r.gap
+	return r.run >= r.used.Gap
 }
 
 // end tells the end of a table from that of a device: the kernel removes the

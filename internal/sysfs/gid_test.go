@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -281,10 +282,17 @@ func BenchmarkGIDs(b *testing.B) {
 	}
 }
 
-// A part of the table ends after a gap above the floor, and not before.
+// A part of the table ends after a gap above the floor, and not before. What is known
+// of it makes no difference.
 func TestUsedGIDs(t *testing.T) {
 	used := [3]string{"::ffff:192.0.2.1", "RoCE v2", "eth0"}
 	root := gidTree(64, map[int][3]string{0: used, 5: used, 9: used, 30: used}).Write(t)
+	known := func(typ rdma.GIDType, slots ...uint32) (list []rdma.GIDEntry) {
+		for _, slot := range slots {
+			list = append(list, entry(t, slot, used[0], typ, used[2], rdma.Opt[bool]{}))
+		}
+		return list
+	}
 	for _, tt := range []struct{ floor, gap, slots, entries int }{
 		{0, 3, 4, 1}, // 1, 2, 3 are empty
 		{0, 4, 5, 1}, // 1 to 4
@@ -296,10 +304,74 @@ func TestUsedGIDs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _, err := d.UsedGIDs(t.Context(), "x", 1, tt.floor, tt.gap)
-		if err != nil || got.Slots != tt.slots || len(got.Entries) != tt.entries {
-			t.Errorf("floor %d, gap %d: %d slots, %d entries, %v; want %d and %d", tt.floor, tt.gap, got.Slots, len(got.Entries), err, tt.slots, tt.entries)
+		var first GIDTable
+		for _, known := range [][]rdma.GIDEntry{nil, known("RoCE v2", 0, 5, 9, 30), known("IB/RoCE v1", 0, 5), known("RoCE v2", 1, 2, 9, 60)} {
+			got, _, err := d.UsedGIDs(t.Context(), "x", 1, Used{tt.floor, tt.gap, known})
+			if err != nil || got.Slots != tt.slots || len(got.Entries) != tt.entries {
+				t.Errorf("floor %d, gap %d: %d slots, %d entries, %v; want %d and %d", tt.floor, tt.gap, got.Slots, len(got.Entries), err, tt.slots, tt.entries)
+			}
+			if first.Entries == nil {
+				first = got
+			}
+			if !reflect.DeepEqual(got, first) {
+				t.Errorf("floor %d, gap %d, with %+v known: %+v, without %+v", tt.floor, tt.gap, known, got, first)
+			}
 		}
 		d.Close()
+	}
+}
+
+// An entry is as it was only if nothing of it is new.
+func TestKnownEntries(t *testing.T) {
+	e := entry(t, 5, "::ffff:192.0.2.1", "RoCE v2", "eth0", rdma.Opt[bool]{})
+	u := Used{Known: []rdma.GIDEntry{e}}
+	other := []rdma.GIDEntry{e, e, e, e}
+	other[0].Index, other[1].Type, other[2].Netdev, other[3].GID[15] = 4, "IB/RoCE v1", "eth1", 9
+	for _, o := range other {
+		if u.knows(o) {
+			t.Errorf("%+v is taken for known", o)
+		}
+	}
+	if !u.knows(e) {
+		t.Error("an entry as it was is not known")
+	}
+	if e.Index = 6; u.knows(e) {
+		t.Error("an entry behind all that is known is known")
+	}
+}
+
+// A table is the same while each slot holds its GID, however many slots there are.
+func TestSameGIDs(t *testing.T) {
+	first := [3]string{"::ffff:192.0.2.1", "RoCE v2", "eth0"}
+	used := map[int][3]string{0: first, 5: first, 9: {"fe80::1", "RoCE v2", "eth0"}}
+	table := func(slots int, used map[int][3]string) (*Device, GIDTable) {
+		d, err := (&FS{root: gidTree(slots, used).Write(t)}).OpenDevice("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		out, _, err := d.GIDs(t.Context(), "x", 1, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, out
+	}
+	d, had := table(16, used)
+	if same, err := d.SameGIDs(t.Context(), 1, had); !same || err != nil {
+		t.Errorf("a table is not the same as itself: %v", err)
+	}
+	for what, change := range map[string]func() (*Device, GIDTable){
+		"one more":        func() (*Device, GIDTable) { used[15] = first; return table(16, used) },
+		"one less":        func() (*Device, GIDTable) { delete(used, 9); return table(16, used) },
+		"another address": func() (*Device, GIDTable) { used[5] = used[9]; return table(16, used) },
+		"more slots":      func() (*Device, GIDTable) { return table(17, used) },
+		"fewer slots":     func() (*Device, GIDTable) { return table(15, used) },
+	} {
+		before := maps.Clone(used)
+		d, _ := change()
+		used = before
+		if same, err := d.SameGIDs(t.Context(), 1, had); same || err != nil {
+			t.Errorf("%s: same %v, %v", what, same, err)
+		}
 	}
 }

@@ -19,6 +19,9 @@ const maxTries = 4
 func (r *gidReader) attributes(e *rdma.GIDEntry) {
 	for range maxTries {
 		r.readAttributes(e)
+		if r.used.knows(*e) {
+			return
+		}
 		again, err := r.gid(int(e.Index))
 		if err != nil {
 			r.warn(int(e.Index), "read gids", err)
@@ -33,6 +36,19 @@ func (r *gidReader) attributes(e *rdma.GIDEntry) {
 		}
 	}
 	r.warn(int(e.Index), "read gid_attrs", errUnsettled)
+}
+
+// knows tells whether a slot is as it was. The next of Known is looked at: slots are
+// read in their order.
+func (u *Used) knows(e rdma.GIDEntry) bool {
+	for len(u.Known) > 0 && u.Known[0].Index < e.Index {
+		u.Known = u.Known[1:]
+	}
+	if len(u.Known) == 0 {
+		return false
+	}
+	k := u.Known[0]
+	return k.Index == e.Index && k.GID == e.GID && k.Type == e.Type && k.Netdev == e.Netdev
 }
 
 func (r *gidReader) readAttributes(e *rdma.GIDEntry) {

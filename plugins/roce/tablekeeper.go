@@ -11,20 +11,8 @@ import (
 	"github.com/ibctl/ibctl/internal/sysfs"
 )
 
-// How often a table is read. The kernel changes tables some time after the event
-// that makes it do so: it works through a queue, which a script can fill faster than
-// it empties. So a port that is poked is read again and again until nothing has
-// happened for a while. What a table was like for 200 ms is seen.
-const (
-	// pokeDelay lets events come together that belong together.
-	pokeDelay = 10 * time.Millisecond
-	// hotPeriod is how often a port is read that was poked, or has changed, within
-	// hotTime; warmPeriod goes on until warmTime.
-	hotPeriod, hotTime   = 100 * time.Millisecond, 2 * time.Second
-	warmPeriod, warmTime = 300 * time.Millisecond, 5 * time.Second
-	// resyncPeriod is how often all is read without being poked.
-	resyncPeriod = 30 * time.Second
-)
+// resyncPeriod is how often all is read without being poked.
+const resyncPeriod = 30 * time.Second
 
 // usedGap is how many empty slots in a row are taken for the end of the part of a
 // table that is in use, while it is hot. The whole is read when it has cooled down.
@@ -34,10 +22,9 @@ const usedGap = 8
 // that is not twice the same: it is read slot by slot, and may change meanwhile.
 const settleTries = 4
 
-// reader reads the table of a port; the whole of it, or with a gap the used part
-// above floor.
+// reader reads the table of a port; the whole of it where used is nil.
 type reader interface {
-	table(ctx context.Context, port uint32, floor, gap int) ([]rdma.GIDEntry, []rdma.Warning, error)
+	table(ctx context.Context, port uint32, used *sysfs.Used) ([]rdma.GIDEntry, []rdma.Warning, error)
 }
 
 // sysfsReader is that of a device's directory.
@@ -46,14 +33,15 @@ type sysfsReader struct {
 	dir *sysfs.Device
 }
 
-func (r sysfsReader) table(ctx context.Context, port uint32, floor, gap int) ([]rdma.GIDEntry, []rdma.Warning, error) {
-	read := r.dir.GIDs
-	if gap > 0 {
-		read = func(ctx context.Context, name string, port uint32, _ bool) (sysfs.GIDTable, []rdma.Warning, error) {
-			return r.dir.UsedGIDs(ctx, name, port, floor, gap)
-		}
+func (r sysfsReader) table(ctx context.Context, port uint32, used *sysfs.Used) ([]rdma.GIDEntry, []rdma.Warning, error) {
+	var t sysfs.GIDTable
+	var warnings []rdma.Warning
+	var err error
+	if used == nil {
+		t, warnings, err = r.dir.GIDs(ctx, r.dev.Info().Name, port, false)
+	} else {
+		t, warnings, err = r.dir.UsedGIDs(ctx, r.dev.Info().Name, port, *used)
 	}
-	t, warnings, err := read(ctx, r.dev.Info().Name, port, false)
 	return t.Entries, warnings, err
 }
 
@@ -69,7 +57,7 @@ type keeper struct {
 	poked map[uint32]bool
 	ports map[uint32]*portTable
 	subs  map[*subscriber]bool // with whether it has come before the device
-	based bool                 // all tables have been read once
+	based bool                 // all tables have been read once; set by the keeper's goroutine
 	over  bool
 }
 
@@ -78,9 +66,9 @@ type keeper struct {
 type portTable struct {
 	number  uint32
 	entries []rdma.GIDEntry
-	floor   int       // the highest slot in use since the whole was read
-	heated  time.Time // when it was poked, or seen to change; zero: it is cold
-	trouble string    // why it could not be read, as it was told
+	floor   int    // the highest slot in use since the whole was read
+	pace    pace   // when it is read again
+	trouble string // why it could not be read, as it was told
 }
 
 func newKeeper(info func() rdma.Device, r reader) *keeper {
@@ -117,24 +105,18 @@ func (k *keeper) poke(concerned concern) {
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.done)
 	defer k.end(ctx)
-	for _, t := range k.ports {
-		k.readWhole(ctx, t)
-	}
+	k.resync(ctx)
 	k.base(ctx)
-	resync, last := time.Now().Add(resyncPeriod), time.Now()
+	resync := time.Now().Add(resyncPeriod)
 	timer := time.NewTimer(resyncPeriod)
 	defer timer.Stop()
-	due := resync
 	for {
+		timer.Reset(time.Until(k.due(resync)))
 		select {
 		case <-ctx.Done():
 			return
 		case <-k.wake:
 			k.heat()
-			if soon := latest(time.Now().Add(pokeDelay), last.Add(hotPeriod)); soon.Before(due) {
-				due = soon
-				timer.Reset(time.Until(due))
-			}
 			continue
 		case <-timer.C:
 		}
@@ -142,61 +124,43 @@ func (k *keeper) run(ctx context.Context) {
 			k.resync(ctx)
 			resync = time.Now().Add(resyncPeriod)
 		}
-		last = time.Now()
-		due = resync
-		if period, hot := k.turn(ctx); hot {
-			due = earliest(time.Now().Add(period), resync)
+		k.turn(ctx)
+	}
+}
+
+// due is when something is to be read next, at the latest when all is.
+func (k *keeper) due(resync time.Time) time.Time {
+	for _, t := range k.ports {
+		if due := t.pace.due; !due.IsZero() && due.Before(resync) {
+			resync = due
 		}
-		timer.Reset(time.Until(due))
 	}
+	return resync
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// heat marks the ports that were poked.
+// heat takes over which ports were poked.
 func (k *keeper) heat() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for number := range k.poked {
-		k.ports[number].heated = time.Now()
+		k.ports[number].pace.poke(time.Now())
 	}
 	clear(k.poked)
 }
 
-// turn reads the ports that are not cold, and returns how soon to do so again. One
-// that has cooled down is read as a whole.
-func (k *keeper) turn(ctx context.Context) (period time.Duration, hot bool) {
-	period = warmPeriod
+// turn reads the ports that are due. One that has cooled down is read as a whole.
+func (k *keeper) turn(ctx context.Context) {
 	for _, t := range k.ports {
-		switch age := time.Since(t.heated); {
-		case t.heated.IsZero():
+		now := time.Now()
+		if t.pace.due.IsZero() || now.Before(t.pace.due) {
 			continue
-		case age > warmTime:
-			t.heated = time.Time{}
+		}
+		if t.pace.read(now); t.pace.due.IsZero() {
 			k.readWhole(ctx, t)
-		default:
+		} else {
 			k.readUsed(ctx, t)
 		}
-		if !t.heated.IsZero() {
-			hot = true
-			if time.Since(t.heated) <= hotTime {
-				period = hotPeriod
-			}
-		}
 	}
-	return period, hot
 }
 
 func (k *keeper) resync(ctx context.Context) {
@@ -207,12 +171,12 @@ func (k *keeper) resync(ctx context.Context) {
 
 func (k *keeper) readUsed(ctx context.Context, t *portTable) {
 	k.read(ctx, t, func() ([]rdma.GIDEntry, []rdma.Warning, error) {
-		return k.reader.table(ctx, t.number, t.floor, usedGap)
+		return k.reader.table(ctx, t.number, &sysfs.Used{Floor: t.floor, Gap: usedGap, Known: t.entries})
 	})
 }
 
 func (k *keeper) readWhole(ctx context.Context, t *portTable) {
-	whole := func() ([]rdma.GIDEntry, []rdma.Warning, error) { return k.reader.table(ctx, t.number, 0, 0) }
+	whole := func() ([]rdma.GIDEntry, []rdma.Warning, error) { return k.reader.table(ctx, t.number, nil) }
 	if k.read(ctx, t, whole) {
 		t.floor = 0
 		t.raise(t.entries)
@@ -246,7 +210,9 @@ func (k *keeper) read(ctx context.Context, t *portTable, once func() ([]rdma.GID
 		}
 	}
 	if !sameTable(before, t.entries) {
-		t.heated = time.Now()
+		if k.based {
+			t.pace.changed(time.Now())
+		}
 		k.tell(t, before)
 	}
 	return true

@@ -14,6 +14,7 @@ import (
 	"github.com/ibctl/ibctl/core/plugin"
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/soak"
+	"github.com/ibctl/ibctl/internal/sysfs"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 )
 
@@ -52,7 +53,7 @@ func newFakeDevice(name, table string) *fakeDevice {
 }
 
 // table implements reader.
-func (f *fakeDevice) table(_ context.Context, _ uint32, _, gap int) ([]rdma.GIDEntry, []rdma.Warning, error) {
+func (f *fakeDevice) table(_ context.Context, _ uint32, used *sysfs.Used) ([]rdma.GIDEntry, []rdma.Warning, error) {
 	f.mu.Lock()
 	during := f.during
 	f.mu.Unlock()
@@ -62,7 +63,7 @@ func (f *fakeDevice) table(_ context.Context, _ uint32, _, gap int) ([]rdma.GIDE
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readings++
-	if gap == 0 {
+	if used == nil {
 		f.whole++
 	}
 	return slices.Clone(f.entries), nil, f.err
@@ -133,7 +134,7 @@ func TestWatch(t *testing.T) {
 
 		a.set("0:fe80::1@e 5:10.0.0.1@e")
 		h.poke(anyPort)
-		time.Sleep(pokeDelay + hotPeriod)
+		time.Sleep(firstRead + time.Millisecond)
 		expect(t, "a move", all, "moved a/1/5")
 		expect(t, "a move", one, "moved a/1/5")
 
@@ -227,7 +228,7 @@ func TestWatchMissesNoLastingState(t *testing.T) {
 		for i := range uint32(soak.Times(300, 20000)) {
 			state := i + 100
 			h.poke(anyPort) // the event
-			time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
+			time.Sleep(time.Duration(random.IntN(int(hotTime/time.Millisecond)-50)) * time.Millisecond)
 			a.set(fmt.Sprintf("%d:10.0.0.1@e", state)) // the kernel's work
 			length := time.Duration(random.IntN(300)) * time.Millisecond
 			if length > 200*time.Millisecond {
@@ -300,7 +301,7 @@ func TestWatchReadsSparingly(t *testing.T) {
 		if err := h.join(s); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * warmTime)
+		time.Sleep(2 * coldTime)
 		before, _ := a.count()
 		time.Sleep(10 * time.Minute)
 		after, wholeBefore := a.count()
@@ -313,7 +314,7 @@ func TestWatchReadsSparingly(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		after, whole := a.count()
-		if n := after - before; n > int(10*time.Second/hotPeriod)+2 {
+		if n := after - before; n > int(10*time.Second/minPeriod)+2 {
 			t.Errorf("%d readings in ten busy seconds without a change", n)
 		}
 		if n := whole - wholeBefore; n > 1 {

@@ -21,12 +21,12 @@ type fileReader struct {
 	dir  *sysfs.Device
 }
 
-func (r fileReader) table(ctx context.Context, port uint32, floor, gap int) ([]rdma.GIDEntry, []rdma.Warning, error) {
-	if gap == 0 {
+func (r fileReader) table(ctx context.Context, port uint32, used *sysfs.Used) ([]rdma.GIDEntry, []rdma.Warning, error) {
+	if used == nil {
 		t, w, err := r.dir.GIDs(ctx, r.name, port, false)
 		return t.Entries, w, err
 	}
-	t, w, err := r.dir.UsedGIDs(ctx, r.name, port, floor, gap)
+	t, w, err := r.dir.UsedGIDs(ctx, r.name, port, *used)
 	return t.Entries, w, err
 }
 
