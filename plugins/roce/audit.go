@@ -18,11 +18,11 @@ func (a *auditor) AuditGIDs(req *rocev1.AuditGIDsRequest, stream grpc.ServerStre
 	var reports []survey.Report
 	var netdevs []byte
 	if len(chosen.ports) > 0 {
-		s, err := a.settled(ctx, chosen.ports)
+		s, found, err := a.settled(ctx, chosen.ports)
 		if err != nil {
 			return pluginv1.ToStatus(err)
 		}
-		reports = s.Audit(rebuild(chosen.ports))
+		reports = found
 		reports[0].Warnings = append(s.Warnings, reports[0].Warnings...)
 		if req.GetIncludeNetdevs() {
 			if netdevs, err = json.Marshal(newRecording(s)); err != nil {

@@ -26,7 +26,7 @@ func (a *auditor) ExplainGID(req *rocev1.ExplainGIDRequest, stream grpc.ServerSt
 	if question.Index.IsKnown() && len(chosen.ports) != 1 {
 		return status.Error(codes.InvalidArgument, "a slot without a port")
 	}
-	s, err := a.settled(ctx, chosen.ports)
+	s, _, err := a.settled(ctx, chosen.ports)
 	if err != nil {
 		return pluginv1.ToStatus(err)
 	}

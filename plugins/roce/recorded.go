@@ -56,7 +56,7 @@ func (r recording) behind() (map[survey.PortName]netstate.Ref, []survey.PortName
 }
 
 // recorded are the sources of a copied tree.
-func recorded(root string, tables func(context.Context) []survey.Table) survey.Sources {
+func recorded(root string, tables survey.Tables) survey.Sources {
 	name := filepath.Join(root, netdevsFile)
 	return survey.Sources{
 		Netdevs: func(context.Context) (netstate.Snapshot, []rdma.Warning, error) {

@@ -110,7 +110,7 @@ func (c *Client) RegisterServices(r grpc.ServiceRegistrar, devices *plugin.Devic
 }
 
 // sources are those of a survey: the kernel, or a copied tree.
-func (c *Client) sources(tables func(context.Context) []survey.Table) survey.Sources {
+func (c *Client) sources(tables survey.Tables) survey.Sources {
 	if root := c.sysfs.Root(); root != sysfs.Live().Root() {
 		return recorded(root, tables)
 	}

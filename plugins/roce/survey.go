@@ -3,10 +3,13 @@ package roce
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"github.com/ibctl/ibctl/core/plugin"
 	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/sysfs"
 	"github.com/ibctl/ibctl/plugins/roce/gidrules"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 	"github.com/ibctl/ibctl/plugins/roce/survey"
@@ -19,7 +22,7 @@ type auditor struct {
 	rocev1.UnimplementedAuditServer
 	devices *plugin.Devices
 	// sources reads what a survey needs beside tables.
-	sources func(tables func(context.Context) []survey.Table) survey.Sources
+	sources func(survey.Tables) survey.Sources
 }
 
 // portOf is a port that was selected.
@@ -54,42 +57,76 @@ func (a *auditor) choose(ctx context.Context, selectors []*rocev1.PortSelector) 
 	return s
 }
 
-// tables reads the tables of the ports.
-func (a *auditor) tables(ctx context.Context, ports []portOf) []survey.Table {
-	results := make([]chan survey.Table, len(ports))
-	for i, p := range ports {
-		results[i] = make(chan survey.Table, 1)
-		go func() { results[i] <- a.table(ctx, p) }()
-	}
-	tables := make([]survey.Table, len(ports))
-	for i, result := range results {
-		tables[i] = <-result
-	}
+// portTables are the tables of some ports; it implements [survey.Tables].
+type portTables struct {
+	devices *plugin.Devices
+	ports   []portOf
+}
+
+// Read implements [survey.Tables].
+func (t portTables) Read(ctx context.Context) []survey.Table {
+	tables := make([]survey.Table, len(t.ports))
+	atOnce(len(tables), func(i int) { tables[i] = t.read(ctx, t.ports[i]) })
 	return tables
 }
 
-func (a *auditor) table(ctx context.Context, p portOf) survey.Table {
-	t := survey.Table{PortName: survey.PortName{Device: p.device.Name, Port: p.number}}
-	err := a.devices.Use(ctx, p.id, func(ctx context.Context, dev *plugin.Device) (err error) {
-		t.GIDTable, t.Warnings, err = dataOf(dev).dir.GIDs(ctx, dev.Info().Name, p.number, false)
+func (t portTables) read(ctx context.Context, p portOf) survey.Table {
+	out := survey.Table{PortName: survey.PortName{Device: p.device.Name, Port: p.number}}
+	out.Err = t.devices.Use(ctx, p.id, func(ctx context.Context, dev *plugin.Device) (err error) {
+		out.GIDTable, out.Warnings, err = dataOf(dev).dir.GIDs(ctx, dev.Info().Name, p.number, false)
 		return notFound(err)
 	})
-	t.Err = err
-	return t
+	return out
 }
 
-// settled takes a survey of the ports. That it did not settle is a warning: what
-// was seen last may be of a moment in between.
-func (a *auditor) settled(ctx context.Context, ports []portOf) (*survey.Survey, error) {
-	read := func(ctx context.Context) []survey.Table { return a.tables(ctx, ports) }
-	s, err := survey.Settled(ctx, a.sources(read), (*survey.Survey).Sound)
+// Same implements [survey.Tables]. What could not be read is not looked at again.
+func (t portTables) Same(ctx context.Context, tables []survey.Table) bool {
+	var other atomic.Bool
+	atOnce(len(tables), func(i int) {
+		if tables[i].Err == nil && !t.same(ctx, t.ports[i], tables[i].GIDTable) {
+			other.Store(true)
+		}
+	})
+	return !other.Load()
+}
+
+func (t portTables) same(ctx context.Context, p portOf, table sysfs.GIDTable) (same bool) {
+	err := t.devices.Use(ctx, p.id, func(ctx context.Context, dev *plugin.Device) (err error) {
+		same, err = dataOf(dev).dir.SameGIDs(ctx, p.number, table)
+		return err
+	})
+	return same && err == nil
+}
+
+// atOnce does something n times, all at the same time.
+func atOnce(n int, do func(i int)) {
+	var working sync.WaitGroup
+	for i := range n {
+		working.Go(func() { do(i) })
+	}
+	working.Wait()
+}
+
+// settled takes a survey of the ports, and the reports of its audit. That it did not
+// settle is a warning: what was seen last may be of a moment in between.
+func (a *auditor) settled(ctx context.Context, ports []portOf) (*survey.Survey, []survey.Report, error) {
+	var judged *survey.Survey
+	var reports []survey.Report
+	judge := func(s *survey.Survey) bool {
+		judged, reports = s, s.Audit(rebuild(ports))
+		return survey.Sound(reports)
+	}
+	s, err := survey.Settled(ctx, a.sources(portTables{a.devices, ports}), judge)
 	if s == nil {
-		return nil, fmt.Errorf("survey: %w", err)
+		return nil, nil, fmt.Errorf("survey: %w", err)
 	}
 	if err != nil {
 		s.Warnings = append(s.Warnings, rdma.Warning{Object: "network interfaces and GID tables", Op: "wait until they settle", Err: err})
 	}
-	return s, nil
+	if judged != s {
+		judge(s)
+	}
+	return s, reports, nil
 }
 
 // rebuild returns the commands that make the device of a port anew.

@@ -12,8 +12,8 @@ import (
 )
 
 // Live reads netdevs, and which of them are behind ports, from the kernel.
-func Live(tables func(context.Context) []Table) Sources {
-	return Sources{Netdevs: live.Read, Behind: behind, Tables: tables}
+func Live(t Tables) Sources {
+	return Sources{Netdevs: live.Read, Behind: behind, Tables: t}
 }
 
 // behind asks nldev, which tells the netdev of a port only to who asks from the

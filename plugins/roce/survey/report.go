@@ -111,8 +111,11 @@ func rank(s gidrules.Severity) int {
 
 // Sound tells whether the tables are what the rules say. It is what [Settled]
 // wants to know.
-func (s *Survey) Sound() bool {
-	for _, r := range s.Audit(func(PortName, string) []string { return nil }) {
+func (s *Survey) Sound() bool { return Sound(s.Audit(func(PortName, string) []string { return nil })) }
+
+// Sound tells whether an audit found that the tables are what the rules say.
+func Sound(reports []Report) bool {
+	for _, r := range reports {
 		for _, f := range r.Findings {
 			if f.Index.IsKnown() || f.Kind == gidrules.Missing {
 				return false

@@ -47,8 +47,14 @@ type Sources struct {
 	Netdevs func(context.Context) (netstate.Snapshot, []rdma.Warning, error)
 	// Behind finds the netdevs of ports, in the namespaces of a snapshot.
 	Behind func(context.Context, *netstate.Snapshot) (map[PortName]netstate.Ref, []PortName, []rdma.Warning, error)
-	// Tables reads the tables that are wanted.
-	Tables func(context.Context) []Table
+	Tables Tables
+}
+
+// Tables are those that are wanted.
+type Tables interface {
+	Read(context.Context) []Table
+	// Same tells whether their slots hold the GIDs that they held when they were read.
+	Same(context.Context, []Table) bool
 }
 
 func (s Sources) read(ctx context.Context) (*Survey, error) {
@@ -62,7 +68,7 @@ func (s Sources) read(ctx context.Context) (*Survey, error) {
 		return nil, err
 	}
 	out.Warnings = append(out.Warnings, more...)
-	out.Tables = s.Tables(ctx)
+	out.Tables = s.Tables.Read(ctx)
 	return &out, ctx.Err()
 }
 
@@ -81,6 +87,10 @@ const (
 // Settled reads until two surveys in a row are equal. Where sound has something
 // against what they show, they must stay equal for a second. Where they do not
 // become equal, it returns the last one with [ErrUnsettled].
+//
+// What is sound already need not be read a second time as a whole. It is settled if its
+// GIDs are where they were and the netdevs are as they were: then there is nothing that
+// the kernel would still have to bring about.
 func Settled(ctx context.Context, s Sources, sound func(*Survey) bool) (*Survey, error) {
 	end := time.Now().Add(give)
 	last, err := s.read(ctx)
@@ -89,8 +99,15 @@ func Settled(ctx context.Context, s Sources, sound func(*Survey) bool) (*Survey,
 	}
 	since, wait := time.Now(), gap
 	for {
-		if err := pause(ctx, wait); err != nil {
+		begin := time.Now()
+		good := sound(last)
+		if err := pause(ctx, wait-time.Since(begin)); err != nil {
 			return nil, err
+		}
+		if good {
+			if still, err := s.still(ctx, last); still || err != nil {
+				return last, err
+			}
 		}
 		next, err := s.read(ctx)
 		if err != nil {
@@ -98,7 +115,7 @@ func Settled(ctx context.Context, s Sources, sound func(*Survey) bool) (*Survey,
 		}
 		same := next.equal(last)
 		switch {
-		case same && (sound(next) || time.Since(since) >= faulty):
+		case same && (good || time.Since(since) >= faulty):
 			return next, nil
 		case time.Now().After(end):
 			return next, ErrUnsettled
@@ -107,6 +124,20 @@ func Settled(ctx context.Context, s Sources, sound func(*Survey) bool) (*Survey,
 		}
 		last, wait = next, recheck
 	}
+}
+
+// still tells whether a survey has not been overtaken, as far as GIDs and netdevs show.
+func (s Sources) still(ctx context.Context, last *Survey) (bool, error) {
+	if !s.Tables.Same(ctx, last.Tables) {
+		return false, ctx.Err()
+	}
+	now := Survey{Tables: last.Tables}
+	var err error
+	if now.Netdevs, _, err = s.Netdevs(ctx); err != nil {
+		return false, err
+	}
+	now.Behind, _, _, err = s.Behind(ctx, &now.Netdevs)
+	return err == nil && now.equalNetdevs(last), err
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -120,7 +151,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // equal compares what the rules look at; warnings and errors may differ in words.
 func (s *Survey) equal(o *Survey) bool {
-	if len(s.Tables) != len(o.Tables) || !reflect.DeepEqual(s.Netdevs, o.Netdevs) || !reflect.DeepEqual(s.Behind, o.Behind) {
+	if len(s.Tables) != len(o.Tables) || !s.equalNetdevs(o) {
 		return false
 	}
 	for i, t := range s.Tables {
@@ -129,4 +160,8 @@ func (s *Survey) equal(o *Survey) bool {
 		}
 	}
 	return true
+}
+
+func (s *Survey) equalNetdevs(o *Survey) bool {
+	return reflect.DeepEqual(s.Netdevs, o.Netdevs) && reflect.DeepEqual(s.Behind, o.Behind)
 }

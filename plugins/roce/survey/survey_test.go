@@ -95,8 +95,18 @@ func TestAudit(t *testing.T) {
 }
 
 // changing are sources whose table has one entry more at each of the first reads.
-func changing(reads int) survey.Sources {
-	n := 0
+type changing struct{ n, reads int }
+
+func (c *changing) Read(context.Context) []survey.Table {
+	c.n++
+	return []survey.Table{{GIDTable: sysfs.GIDTable{Slots: min(c.n, c.reads)}}}
+}
+
+func (c *changing) Same(_ context.Context, tables []survey.Table) bool {
+	return c.Read(nil)[0].Slots == tables[0].Slots
+}
+
+func (c *changing) sources() survey.Sources {
 	return survey.Sources{
 		Netdevs: func(context.Context) (netstate.Snapshot, []rdma.Warning, error) {
 			return netstate.Snapshot{Namespaces: []netstate.Namespace{{ID: 1}}}, nil, nil
@@ -104,10 +114,7 @@ func changing(reads int) survey.Sources {
 		Behind: func(context.Context, *netstate.Snapshot) (map[survey.PortName]netstate.Ref, []survey.PortName, []rdma.Warning, error) {
 			return nil, nil, nil, nil
 		},
-		Tables: func(context.Context) []survey.Table {
-			n++
-			return []survey.Table{{GIDTable: sysfs.GIDTable{Slots: min(n, reads)}}}
-		},
+		Tables: c,
 	}
 }
 
@@ -130,7 +137,7 @@ func TestSettled(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()
-			s, err := survey.Settled(t.Context(), changing(tt.reads), tt.sound)
+			s, err := survey.Settled(t.Context(), (&changing{reads: tt.reads}).sources(), tt.sound)
 			if took := time.Since(begin); took > tt.atMost || took < tt.least {
 				t.Errorf("%s: took %v", tt.what, took)
 			}
@@ -145,8 +152,30 @@ func TestSettledEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if s, err := survey.Settled(ctx, changing(1<<30), (*survey.Survey).Sound); s != nil || !errors.Is(err, context.DeadlineExceeded) {
+		if s, err := survey.Settled(ctx, (&changing{reads: 1 << 30}).sources(), (*survey.Survey).Sound); s != nil || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v, %v", s, err)
 		}
 	})
+}
+
+// What is sound and has not moved is read once as a whole. Where a netdev has moved
+// meanwhile it is read again.
+func TestSettledLooksAgain(t *testing.T) {
+	for _, moves := range []int{0, 1, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			still, asked := &changing{reads: 1}, 0
+			s := still.sources()
+			s.Netdevs = func(context.Context) (netstate.Snapshot, []rdma.Warning, error) {
+				asked++
+				return netstate.Snapshot{Namespaces: []netstate.Namespace{{ID: uint64(min(asked, moves+1))}}}, nil, nil
+			}
+			got, err := survey.Settled(t.Context(), s, func(*survey.Survey) bool { return true })
+			if err != nil || got.Netdevs.Namespaces[0].ID != uint64(moves+1) {
+				t.Errorf("%d moves: %+v, %v", moves, got, err)
+			}
+			if want := map[int]int{0: 2, 1: 4, 3: 6}[moves]; asked != want {
+				t.Errorf("%d moves: asked for netdevs %d times, want %d", moves, asked, want)
+			}
+		})
+	}
 }
