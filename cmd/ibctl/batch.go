@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -35,10 +34,6 @@ those of every line that has none of its own. Clients are started once.`,
 	}
 }
 
-// batchGC lets the heap grow to five times of what is in use, which is little:
-// most of what a line allocates is of no use after it.
-const batchGC = 400
-
 // batchError ends a batch whose lines have said themselves what went wrong.
 type batchError struct{ code int }
 
@@ -66,7 +61,7 @@ func (inv *invocation) batch(c *cli.Context) error {
 		force: c.Bool("force"), dryRun: c.Bool("dry-run"), pool: newSessionPool(inv),
 	}
 	defer b.pool.close()
-	debug.SetGCPercent(batchGC)
+	collectSeldom()
 	return b.run(newBatchReader(in))
 }
 

@@ -129,6 +129,7 @@ func printQPs(ctx context.Context, reader *resources.Reader, format output.Forma
 
 // BenchmarkResQP is ibctl res qp from the kernel's messages to the printed text.
 func BenchmarkResQP(b *testing.B) {
+	collectSeldom() // as the verb does
 	for _, format := range []output.Format{output.Table, output.JSON} {
 		for _, n := range []int{1000, 10000, 40000} {
 			b.Run(fmt.Sprintf("%s/%d", format, n), func(b *testing.B) {

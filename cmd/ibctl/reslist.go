@@ -71,6 +71,7 @@ func (q *resQuery) run(ctx context.Context, c *cli.Context, look lookFunc[resour
 	if c.Bool("watch") {
 		return watch(ctx, q.inv, newPace(c), look, v)
 	}
+	collectSeldom()
 	f, items, err := look(ctx)
 	if err != nil {
 		return err

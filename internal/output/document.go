@@ -60,11 +60,14 @@ func marshal(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
+	if err := enc.Encode(v); err != nil || indent == "" {
+		return b.Bytes(), err
 	}
-	return b.Bytes(), nil
+	// The encoder could indent, but lets the text grow step by step.
+	var indented bytes.Buffer
+	indented.Grow(2 * b.Len())
+	err := json.Indent(&indented, b.Bytes(), "", indent)
+	return indented.Bytes(), err
 }
 
 // encodeLines returns each item as JSON on a line of its own.
