@@ -2,6 +2,7 @@ package sysfs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 type dir struct {
 	fd       int
 	confined bool // of a copied tree
+	regular  bool // all that it holds are regular files
 }
 
 // maxFile is how much of a file is read: sysfs files hold a page at most.
@@ -28,13 +30,13 @@ func (d dir) close() { unix.Close(d.fd) }
 // sub opens a directory below d. No part of sysfs that this is used for is a link.
 func (d dir) sub(name string) (dir, error) {
 	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	return dir{fd, d.confined}, err
+	return dir{fd: fd, confined: d.confined}, err
 }
 
 // read returns the text of a file without the white space around it. The result
 // lies in buf.
 func (d dir) read(name string, buf []byte) ([]byte, error) {
-	if d.confined {
+	if d.confined && !d.regular {
 		if err := d.checkRegular(name); err != nil {
 			return nil, err
 		}
@@ -122,20 +124,43 @@ func (d dir) exists(name string) bool {
 // is empty. A copied tree is never removed, and may lack anything.
 func (d dir) alive() bool { return d.confined || d.exists("ports") && d.exists("node_guid") }
 
-// names lists the directory in no order. It may be called once.
-func (d dir) names() ([]string, error) {
+// names lists the directory in no order, and notes whether all that it holds are
+// regular files. It may be called once.
+func (d *dir) names() ([]string, error) {
 	var names []string
 	buf := make([]byte, 4*maxFile)
+	d.regular = true
 	for {
 		n, err := unix.ReadDirent(d.fd, buf)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil || n == 0 {
+			d.regular = d.regular && err == nil
 			return names, err
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+		d.regular = d.regular && onlyRegular(buf[:n])
 	}
+}
+
+// onlyRegular tells whether the entries that getdents64(2) has written, apart from
+// the directory and the one above, are regular files. A file system that tells no
+// types has none.
+func onlyRegular(entries []byte) bool {
+	const size, kind, name = 16, 18, 19 // d_reclen, d_type and d_name of struct linux_dirent64
+	for len(entries) > name {
+		next := int(binary.NativeEndian.Uint16(entries[size:]))
+		if next <= name || next > len(entries) {
+			return false
+		}
+		itself := bytes.HasPrefix(entries[name:next], []byte(".\x00")) || bytes.HasPrefix(entries[name:next], []byte("..\x00"))
+		if entries[kind] != unix.DT_REG && !itself {
+			return false
+		}
+		entries = entries[next:]
+	}
+	return true
 }
 
 // withoutPath takes the file name off an error: warnings name the file themselves.
