@@ -80,6 +80,9 @@ func (c *turmoil) both(dice *rand.Rand, rounds int, rough bool) {
 				}
 				c.heal()
 				c.measure()
+				if round%20 == 19 { // the lab takes silence for a hang
+					c.t.Logf("%s: %d rounds", hca.netdev, round+1)
+				}
 			}
 		})
 	}

@@ -18,7 +18,10 @@ import (
 func TestDaemonKilledAnywhere(t *testing.T) {
 	dice := soak.Dice(t)
 	oneHCA().Up(t)
-	for range soak.Times(4, 40) {
+	for i := range soak.Times(4, 40) {
+		if i%10 == 9 { // the lab takes silence for a hang
+			t.Logf("%d kills", i)
+		}
 		s := launch(t, churnConfig)
 		var old []int
 		for _, c := range s.clients(t) {
