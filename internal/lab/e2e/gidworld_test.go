@@ -3,14 +3,17 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"github.com/ibctl/ibctl/internal/lab"
 )
@@ -352,17 +355,40 @@ func (w *gidWorld) addHCA(netdev string) {
 	}
 }
 
-// remake makes a device anew: the kernel enters then what its rules say, without
-// a history.
-func (w *gidWorld) remake(name string) {
+// remake makes all devices anew: the kernel enters then what its rules say, without a
+// history. To take a device down is mostly waiting, so that is done for all at once.
+func (w *gidWorld) remake() {
+	names := slices.Sorted(maps.Keys(w.hcas))
+	errs := make([]error, len(names))
+	var working sync.WaitGroup
+	for i, name := range names {
+		working.Go(func() { errs[i] = w.remakeOne(name) })
+	}
+	working.Wait()
+	if err := errors.Join(errs...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *gidWorld) remakeOne(name string) error {
 	netdev := w.hcas[name]
-	if err := w.spaces[""].RdmaLinkDel(name); err != nil {
-		w.t.Fatalf("remove %s: %v", name, err)
-	}
-	err := w.with(netdev, func(h *netlink.Handle, _ netlink.Link) error { return h.RdmaLinkAdd(name, "rxe", netdev) })
+	home, err := netlink.NewHandle(unix.NETLINK_RDMA)
 	if err != nil {
-		w.t.Fatalf("make %s anew: %v", name, err)
+		return err
 	}
+	defer home.Close()
+	there, err := netlink.NewHandleAt(w.fds[w.where[netdev]], unix.NETLINK_RDMA)
+	if err != nil {
+		return err
+	}
+	defer there.Close()
+	if err := home.RdmaLinkDel(name); err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	if err := there.RdmaLinkAdd(name, "rxe", netdev); err != nil {
+		return fmt.Errorf("make %s anew: %w", name, err)
+	}
+	return nil
 }
 
 // build makes something to begin with.
