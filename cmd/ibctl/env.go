@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/ibctl/ibctl/core/rdma"
-	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/libenv"
 	"github.com/ibctl/ibctl/internal/libenv/source"
 	"github.com/ibctl/ibctl/internal/output"
-	"github.com/ibctl/ibctl/plugins/roce"
 )
 
 func envCommand(inv *invocation) *cli.Command {
@@ -21,7 +17,8 @@ func envCommand(inv *invocation) *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name: "explain", Usage: "what each variable selects, and what is wrong with it",
 			Description: `Reads the variables of the environment, or of a process, and NCCL's files, and does
-with the HCAs and GIDs of this host what NCCL and UCX do.`,
+with the HCAs and GIDs of this host, as the process's network namespace shows them, what
+NCCL and UCX do.`,
 			UsageText: "ibctl env explain\twhat is set here\n" +
 				"ibctl env explain --pid 4711\twhat a process was started with\n" +
 				"NCCL_IB_HCA=mlx5_1 ibctl env explain -j\tas JSON",
@@ -45,16 +42,19 @@ func (inv *invocation) envExplain(c *cli.Context) error {
 	defer cancel()
 	ctx, stop := interruptible(ctx)
 	defer stop()
-	ports, more, err := inv.readPorts(ctx)
+	seen, err := inv.portsSeen(ctx, c)
 	if err != nil {
 		return orInterruption(ctx, err)
 	}
-	items := libenv.Explain(vars, ports)
+	items := libenv.Explain(vars, seen.Ports)
+	for i := range items {
+		items[i].Netns = seen.netns
+	}
 	if len(items) == 0 {
 		inv.hint("there are no NCCL_ or UCX_ variables")
 	}
 	return output.Print(inv.printer(), output.Result[libenv.Explanation]{
-		Kind: "EnvExplanation", Items: items, Warnings: append(warnings, more...),
+		Kind: "EnvExplanation", Items: items, Warnings: append(warnings, seen.warnings...),
 		Body: output.Records(explanationRecords(items)),
 		Name: func(e libenv.Explanation) string { return e.Variable },
 	})
@@ -71,25 +71,6 @@ func variables(c *cli.Context) ([]libenv.Variable, []rdma.Warning, error) {
 	return source.Of("/proc", c.Int("pid"))
 }
 
-// readPorts reads all ports, the way libraries see them. A host without RDMA has none.
-func (inv *invocation) readPorts(ctx context.Context) ([]libenv.Port, []rdma.Warning, error) {
-	found, err := inv.targets(ctx, nil, host.Summary)
-	if errors.Is(err, host.ErrNoRDMA) {
-		return nil, []rdma.Warning{{Object: "devices", Op: "list", Err: err}}, nil
-	}
-	if err != nil || len(found.targets) == 0 {
-		return nil, found.warnings, err
-	}
-	s, err := inv.openSession(ctx, devicesOf(found.targets), roce.Name)
-	if err != nil {
-		return nil, nil, err
-	}
-	ports, warnings := libraryPorts(ctx, s, found.targets)
-	warnings = append(found.warnings, warnings...)
-	warnings = append(warnings, s.close()...)
-	return ports, warnings, orInterruption(ctx, nil)
-}
-
 func explanationRecords(items []libenv.Explanation) []output.Record {
 	var records []output.Record
 	for _, e := range items {
@@ -97,7 +78,8 @@ func explanationRecords(items []libenv.Explanation) []output.Record {
 		if e.Source == libenv.NotSet {
 			title = e.Variable + " (" + e.Source + ")"
 		}
-		r := output.Record{Title: title, Fields: []output.Field{{Label: "from", Value: fileOf(e)}, {Label: "means", Value: e.Meaning}}}
+		r := output.Record{Title: title, Fields: []output.Field{
+			{Label: "from", Value: fileOf(e)}, {Label: "seen in", Value: e.Netns}, {Label: "means", Value: e.Meaning}}}
 		for _, s := range e.Selects {
 			r.Fields = append(r.Fields, output.Field{Label: "selects", Value: s})
 		}

@@ -54,6 +54,9 @@ func (inv *invocation) dispatch(args []string) error {
 	if len(args) > 1 && args[1] == completeVerb {
 		return inv.complete(args[2:])
 	}
+	if len(args) == 2 && args[1] == portsVerb {
+		return inv.tellPorts()
+	}
 	app := newApp(inv)
 	l, err := parseWith(app, inv.knownFlags(app), args[min(1, len(args)):])
 	inv.format = l.format() // an error is shown in the format that was asked for

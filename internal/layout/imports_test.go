@@ -70,6 +70,8 @@ var rules = []rule{
 		why: "it reads what is set, and judges nothing"},
 	{room: "internal/libenv", except: []string{"internal/libenv/source"}, never: append([]string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin, urfave, netlink}, ioPackages...),
 		why: "it does what libraries do, with what it is given"},
+	{room: "internal/inside", never: []string{module + "core", module + "internal", module + "plugins", module + "cmd", grpc, goPlugin, urfave, netlink},
+		why: "it goes somewhere, and knows nothing of who goes"},
 	{room: "internal/devdir", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},
 		why: "clients open directories with it"},
 	{room: "internal/holders", never: []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", grpc, goPlugin, urfave},

@@ -34,9 +34,12 @@ type Finding struct {
 
 // Explanation is what a variable does on this host.
 type Explanation struct {
-	Variable string    `json:"variable"`
-	Value    string    `json:"value"`
-	Source   string    `json:"source"`
+	Variable string `json:"variable"`
+	Value    string `json:"value"`
+	Source   string `json:"source"`
+	// Netns is the network namespace from which devices, GIDs and interfaces were
+	// looked at; empty for that of whoever asks.
+	Netns    string    `json:"netns,omitzero"`
 	Meaning  string    `json:"meaning"`
 	Selects  []string  `json:"selects"`
 	Findings []Finding `json:"findings"`

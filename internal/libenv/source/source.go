@@ -39,19 +39,31 @@ func Of(procfs string, pid int) ([]libenv.Variable, []rdma.Warning, error) {
 		return nil, nil, fmt.Errorf("process %d: read environment: %w", pid, cause(err))
 	}
 	vars, warnings := withFiles(parse(strings.Split(string(text), "\x00")), filepath.Join(dir, "root"))
-	if !sameNetwork(procfs, dir) {
-		warnings = append(warnings, rdma.Warning{Object: fmt.Sprintf("process %d", pid), Op: "look at its network namespace",
-			Err: errors.New("it is another one than ibctl's: the process may see other devices, GIDs and interfaces (run ibctl there: nsenter -t PID -n)")})
-	}
 	return vars, warnings, nil
 }
 
-// sameNetwork tells whether a process sees what this one sees; true where that can't
-// be told.
-func sameNetwork(procfs, dir string) bool {
-	own, err1 := os.Readlink(filepath.Join(procfs, "self/ns/net"))
-	other, err2 := os.Readlink(filepath.Join(dir, "ns/net"))
-	return err1 != nil || err2 != nil || own == other
+// Netns is the network namespace of a process.
+type Netns struct {
+	// Path is a file of it, as long as the process is there. Label is what the kernel
+	// calls it: "net:[4026531840]".
+	Path, Label string
+	// Own tells that it is this process's, too.
+	Own bool
+}
+
+// NetnsOf returns the network namespace of a process: devices, GIDs and interfaces are
+// what is seen from there.
+func NetnsOf(procfs string, pid int) (Netns, error) {
+	n := Netns{Path: filepath.Join(procfs, fmt.Sprint(pid), "ns/net")}
+	own, err := os.Readlink(filepath.Join(procfs, "self/ns/net"))
+	if err == nil {
+		n.Label, err = os.Readlink(n.Path)
+	}
+	if err != nil {
+		return n, fmt.Errorf("read network namespace: %w", cause(err))
+	}
+	n.Own = n.Label == own
+	return n, nil
 }
 
 // cause is an error without the file that it is about.
