@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -83,12 +84,24 @@ func (f namedFilter) explain(k resources.Kind) string {
 	return words.Replace(f.usage)
 }
 
+// filterUsages are the names and explanations of the filters of each kind: a batch
+// makes flags of them for each of its lines.
+var filterUsages = sync.OnceValue(func() map[resources.Kind][]namedFilter {
+	usages := map[resources.Kind][]namedFilter{}
+	for _, k := range resources.Kinds() {
+		for _, f := range namedFilters {
+			if hasKey(k, f.key(k)) {
+				usages[k] = append(usages[k], namedFilter{f.flag, f.explain(k)})
+			}
+		}
+	}
+	return usages
+})
+
 func filterFlags(k resources.Kind) []cli.Flag {
 	var flags []cli.Flag
-	for _, f := range namedFilters {
-		if hasKey(k, f.key(k)) {
-			flags = append(flags, &cli.StringFlag{Name: f.flag, Usage: f.explain(k)})
-		}
+	for _, f := range filterUsages()[k] {
+		flags = append(flags, &cli.StringFlag{Name: f.flag, Usage: f.usage})
 	}
 	return append(flags, &cli.GenericFlag{Name: "where", Value: new(wholeTexts), Usage: "only those that meet `KEY=LIST`, for any field of the JSON; may be repeated"})
 }
