@@ -66,8 +66,9 @@ func (inv *invocation) devVerb(detail host.Detail, body func([]rdma.Device) outp
 			}
 		}
 		devices := devicesOf(found.targets)
+		items, unknown := inv.deviceItems(devices)
 		return printResult(inv, found, output.Result[deviceItem]{
-			Kind: "DeviceList", Items: inv.deviceItems(devices), Warnings: found.warnings,
+			Kind: "DeviceList", Items: items, Warnings: append(found.warnings, unknown...),
 			Body: body(devices),
 			Name: func(d deviceItem) string { return d.Name },
 			RDMA: func([]deviceItem) []output.Object { return rdmaDevices(devices) },

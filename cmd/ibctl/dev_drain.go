@@ -70,10 +70,8 @@ func (inv *invocation) devUndrain(c *cli.Context) error {
 // undrain puts a device and its sub-devices back, itself first.
 func (inv *invocation) undrain(ctx context.Context, d rdma.Device, all []rdma.Device) error {
 	store := drained.Open(drained.Dir)
-	for _, parent := range all {
-		if _, is, err := store.Get(parent); is && err == nil && parent.Name == d.Parent {
-			return fmt.Errorf("%s belongs to %s, which is drained: undrain that one: %w", d.Name, parent.Name, syscall.EBUSY)
-		}
+	if err := parentServes(store, d, all); err != nil {
+		return err
 	}
 	devices := withSubDevices([]rdma.Device{d}, all)
 	lock, err := store.Lock(devices...)
@@ -93,7 +91,34 @@ func (inv *invocation) undrain(ctx context.Context, d rdma.Device, all []rdma.De
 	return nil
 }
 
+// parentServes refuses a part of a device that is drained, or may be.
+func parentServes(store drained.Store, d rdma.Device, all []rdma.Device) error {
+	for _, parent := range all {
+		if parent.Name != d.Parent {
+			continue
+		}
+		switch _, is, err := store.Get(parent); {
+		case err != nil:
+			return fmt.Errorf("%s belongs to %s: %w", d.Name, parent.Name, err)
+		case is:
+			return fmt.Errorf("%s belongs to %s, which is drained: undrain that one: %w", d.Name, parent.Name, syscall.EBUSY)
+		}
+	}
+	return nil
+}
+
+// undrainOne needs not know whether a device is drained, for it is not afterwards:
+// a record that nobody can read is removed like any other, and mentioned.
 func (inv *invocation) undrainOne(ctx context.Context, service takedown.Service, store drained.Store, d rdma.Device) error {
+	_, _, unread := store.Get(d)
+	err := inv.putIntoService(ctx, service, store, d)
+	if err == nil && unread != nil {
+		inv.printer().Warn(rdma.Warning{Object: d.Name, Op: "undrain", Err: fmt.Errorf("%w; the record is removed", unread)})
+	}
+	return err
+}
+
+func (inv *invocation) putIntoService(ctx context.Context, service takedown.Service, store drained.Store, d rdma.Device) error {
 	daemon, ok := service.(daemonDrains)
 	if !ok {
 		return store.Forget(d.Index.Or(0))
@@ -117,14 +142,17 @@ func (e *drainedError) Error() string {
 // Unwrap returns what it is.
 func (e *drainedError) Unwrap() error { return core.ErrDrained }
 
-// outOfService returns an error for a device that is drained. Where it cannot be
-// read whether it is, it is not.
+// outOfService returns an error for a device that no client is to be added to: one
+// that is drained, or may be, for nobody can read whether it is.
 func outOfService(d rdma.Device) error {
 	e, is, err := drained.Open(drained.Dir).Get(d)
-	if !is || err != nil {
-		return nil
+	switch {
+	case err != nil:
+		return err
+	case is:
+		return &drainedError{d.Name, e.Since}
 	}
-	return &drainedError{d.Name, e.Since}
+	return nil
 }
 
 // deviceItem is the item of a DeviceList document: a device as the kernel has it,
@@ -134,18 +162,19 @@ type deviceItem struct {
 	DrainedSince rdma.Opt[time.Time] `json:"drained_since,omitzero"`
 }
 
-func (inv *invocation) deviceItems(devices []rdma.Device) []deviceItem {
-	items := make([]deviceItem, len(devices))
-	for i, d := range devices {
-		items[i] = deviceItem{Device: d, DrainedSince: inv.drainedSince(d)}
+// deviceItems adds what ibctl knows. Of a device that may be drained or not there
+// is a warning.
+func (inv *invocation) deviceItems(devices []rdma.Device) (items []deviceItem, warnings []rdma.Warning) {
+	for _, d := range devices {
+		item := deviceItem{Device: d}
+		if err := outOfService(d); err != nil && inv.root == "" {
+			if e, ok := errors.AsType[*drainedError](err); ok {
+				item.DrainedSince = rdma.Known(e.since)
+			} else {
+				warnings = append(warnings, rdma.Warning{Object: d.Name, Op: "tell whether it is drained", Err: err})
+			}
+		}
+		items = append(items, item)
 	}
-	return items
-}
-
-// drainedSince is unknown for a device that is in service, or in a captured tree.
-func (inv *invocation) drainedSince(d rdma.Device) rdma.Opt[time.Time] {
-	if e, ok := errors.AsType[*drainedError](outOfService(d)); ok && inv.root == "" {
-		return rdma.Known(e.since)
-	}
-	return rdma.Opt[time.Time]{}
+	return items, warnings
 }

@@ -19,10 +19,10 @@ type keeper struct {
 // RegisterDevice implements host.Registry.
 func (k keeper) RegisterDevice(ctx context.Context, info rdma.Device) (core.ID, error) {
 	_, drained, err := k.daemon.Drained.Get(info)
-	if err != nil {
-		k.complaints.hear(err)
+	if err != nil { // it may be
+		k.complaints.hear(fmt.Errorf("%w; no client is added to it before ibctl dev undrain %s", err, info.Name))
 	}
-	if drained || k.parentDrained(info) {
+	if drained || err != nil || k.parentDrained(info) {
 		return k.RegisterDrained(ctx, info)
 	}
 	return k.Registry.RegisterDevice(ctx, info)

@@ -79,19 +79,30 @@ func (s Store) write(path string, text []byte) error {
 	return err
 }
 
-// makeDir makes the directory readable for all, whatever the umask.
+// makeDir makes the directory readable for all, whatever the umask: who cannot
+// read what is drained must leave all devices alone.
 func (s Store) makeDir() error {
-	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {
+	above := filepath.Dir(s.dir)
+	if err := os.MkdirAll(above, 0o755); err != nil {
+		return err
+	}
+	if err := open(above, 0o011); err != nil {
 		return err
 	}
 	err := os.Mkdir(s.dir, 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil {
-		err = os.Chmod(s.dir, 0o755)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = open(s.dir, 0o055)
 	}
 	return err
+}
+
+// open lets others into a directory.
+func open(dir string, bits fs.FileMode) error {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode()&bits == bits {
+		return err
+	}
+	return os.Chmod(dir, info.Mode().Perm()|bits)
 }
 
 // Forget ends what Put began; it is no error if there is nothing to forget.
@@ -104,7 +115,8 @@ func (s Store) Forget(index uint32) error {
 }
 
 // Get tells whether a device is drained, and since when. A device without an
-// index never is.
+// index never is. With an error nobody knows: the device is to be left alone, and
+// [Store.Forget] ends that.
 func (s Store) Get(d rdma.Device) (Entry, bool, error) {
 	index, ok := d.Index.Get()
 	if !ok {
@@ -116,7 +128,9 @@ func (s Store) Get(d rdma.Device) (Entry, bool, error) {
 	}
 	var e Entry
 	if err == nil {
-		err = json.Unmarshal(text, &e)
+		if err = json.Unmarshal(text, &e); err != nil {
+			err = fmt.Errorf("%s: %w", s.path(index), err)
+		}
 	}
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("read whether %s is drained: %w", d.Name, err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -70,16 +71,48 @@ func TestStoreAfterReload(t *testing.T) {
 	}
 }
 
-func TestStoreDamaged(t *testing.T) {
+// TestUnreadable: what cannot be read is neither drained nor not, and the error says
+// which file it is about. Forget ends it.
+func TestUnreadable(t *testing.T) {
 	s := testStore(t)
+	for what, harm := range map[string]func(path string) error{
+		"damaged":     func(path string) error { return os.WriteFile(path, []byte("{"), 0o644) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o755) },
+		"a loop":      func(path string) error { return os.Symlink(path, path) },
+	} {
+		d := device(0, "rxe0")
+		if err := errors.Join(s.makeDir(), harm(s.path(0))); err != nil {
+			t.Fatal(err)
+		}
+		_, is, err := s.Get(d)
+		if is || err == nil || !strings.Contains(err.Error(), "read whether rxe0 is drained") || !strings.Contains(err.Error(), s.path(0)) {
+			t.Errorf("%s: %v, %v", what, is, err)
+		}
+		if err := s.Forget(0); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if _, is, err := s.Get(d); is || err != nil {
+			t.Errorf("%s: forgotten, and then %v, %v", what, is, err)
+		}
+	}
+}
+
+// TestReadableForOthers, though somebody has made the directory above for himself
+// alone, and has a strict umask.
+func TestReadableForOthers(t *testing.T) {
+	s := testStore(t)
+	defer unix.Umask(unix.Umask(0o077))
+	above := filepath.Dir(s.dir)
+	if err := os.MkdirAll(above, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Put(device(0, "rxe0")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.path(0), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := s.Get(device(0, "rxe0")); err == nil {
-		t.Error("a damaged entry is no error")
+	for path, want := range map[string]os.FileMode{above: 0o711, s.dir: 0o755, s.path(0): 0o644} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want mode %o", path, info, err, want)
+		}
 	}
 }
 
