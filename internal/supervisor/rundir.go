@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,6 +29,8 @@ const settled = 10 * time.Second
 // by the next supervisor, which knows by the lock what is in use.
 type runDir struct {
 	path string
+
+	mu   sync.Mutex
 	lock *os.File
 }
 
@@ -56,10 +59,7 @@ func runBases() []string {
 }
 
 func makeRunDir(base string, sole bool) (*runDir, error) {
-	if err := os.MkdirAll(base, 0o700); err != nil {
-		return nil, err
-	}
-	if err := checkPrivate(base); err != nil {
+	if err := makeBase(base); err != nil {
 		return nil, err
 	}
 	sweep(base, sole)
@@ -77,6 +77,26 @@ func makeRunDir(base string, sole bool) (*runDir, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// makeBase makes a base that is ours alone. What it is in may be for others, too:
+// there is more in /run/ibctl.
+func makeBase(base string) error {
+	above := filepath.Dir(base)
+	if err := os.MkdirAll(filepath.Dir(above), 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(above, 0o755)
+	if err == nil {
+		err = os.Chmod(above, 0o755) // whatever the umask
+	}
+	if err == nil || errors.Is(err, os.ErrExist) {
+		err = os.Mkdir(base, 0o700)
+	}
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return checkPrivate(base)
 }
 
 // checkPrivate refuses a base that others own or may write: /tmp is everybody's.
@@ -141,8 +161,38 @@ func sweepCgroups(dir string) {
 	}
 }
 
-// socketDir makes a directory for one plugin's socket.
-func (d *runDir) socketDir() (string, error) { return os.MkdirTemp(d.path, "") }
+// socketDir makes a directory for one plugin's socket. Where somebody has removed
+// the directory that it is to be in, that is made again.
+func (d *runDir) socketDir() (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	path, err := os.MkdirTemp(d.path, "")
+	if !errors.Is(err, os.ErrNotExist) {
+		return path, err
+	}
+	if err := d.restore(); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(d.path, "")
+}
+
+// restore makes the directory that was there before. The caller holds mu.
+func (d *runDir) restore() error {
+	err := makeBase(filepath.Dir(d.path))
+	if err == nil {
+		err = os.Mkdir(d.path, 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	lock, err := lockDir(d.path)
+	if err != nil {
+		return err
+	}
+	_ = d.lock.Close()
+	d.lock = lock
+	return nil
+}
 
 func (d *runDir) close() {
 	_ = os.RemoveAll(d.path)

@@ -84,3 +84,43 @@ func TestSweep(t *testing.T) {
 		}
 	}
 }
+
+// TestRunDirRemoved is made again when the next plugin starts, locked like before.
+func TestRunDirRemoved(t *testing.T) {
+	base := filepath.Join(shortTempDir(t), "ibctl", "plugins")
+	b := newBench(t, Config{RunDir: base})
+	for range 2 {
+		if err := os.RemoveAll(filepath.Dir(base)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.stop(b.start(b.builtin("good"))); err != nil {
+			t.Error(err)
+		}
+	}
+	other, err := New(Config{RunDir: base, Sole: true}) // it sweeps what nobody has locked
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if left, err := os.ReadDir(base); err != nil || len(left) != 2 {
+		t.Errorf("directories %v, %v", left, err)
+	}
+}
+
+// TestRunDirIsInAPublicPlace, whatever the umask: records that others read lie
+// beside it.
+func TestRunDirIsInAPublicPlace(t *testing.T) {
+	base := filepath.Join(shortTempDir(t), "ibctl", "plugins")
+	old := syscall.Umask(0o077)
+	s, err := New(Config{RunDir: base})
+	syscall.Umask(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for dir, want := range map[string]os.FileMode{filepath.Dir(base): 0o755, base: 0o700} {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", dir, info, err)
+		}
+	}
+}
