@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -30,8 +31,10 @@ type daemon struct {
 	// full and summary read the devices, in more and less detail.
 	full, summary *host.Host
 	complaints    *complaints
-	// listeners are goroutines that end with their calls.
+	// listeners are goroutines that end with their calls, or the server.
 	listeners sync.WaitGroup
+	// broken gets why the daemon cannot go on.
+	broken chan error
 }
 
 // Run is ibctl serve. It ends when ctx does, in order: what that takes is bounded
@@ -43,6 +46,11 @@ func Run(ctx, hasten context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	place, err := takePlace(opts)
+	if err != nil {
+		return err
+	}
+	defer place.close()
 	dir, err := takeRunDir(opts.RunDir)
 	if err != nil {
 		return fmt.Errorf("run directory: %w", err)
@@ -58,7 +66,21 @@ func Run(ctx, hasten context.Context, opts Options) error {
 		return err
 	}
 	defer d.close()
-	return d.run(ctx, hasten, conf, sock)
+	return d.run(ctx, hasten, conf, dir, sock)
+}
+
+// takePlace makes sure that no other daemon drives the devices. Where somebody has
+// the name who is none, the lock of the run directory has to do.
+func takePlace(opts Options) (*name, error) {
+	if opts.Root != "" {
+		return nil, nil // these devices are nobody's
+	}
+	n, err := takeName(opts.place, uint32(os.Geteuid()))
+	if errors.Is(err, errStranger) {
+		opts.Log.Warn("a second ibctl serve may go unnoticed", "error", err)
+		return nil, nil
+	}
+	return n, err
 }
 
 func newDaemon(opts Options, conf config.Config, dir *runDir) (*daemon, error) {
@@ -68,6 +90,7 @@ func newDaemon(opts Options, conf config.Config, dir *runDir) (*daemon, error) {
 		limit:    cmp.Or(conf.Limits.Stop, stopLimit),
 		registry: core.NewRegistry(core.Options{EventLog: registryEvents}),
 		journal:  journal.New(cmp.Or(conf.Events, keptEvents)),
+		broken:   make(chan error, 1),
 	}
 	d.complaints = newComplaints(d.Log, d.journal)
 	d.clients = &clients{registry: d.registry, journal: d.journal}
@@ -103,19 +126,19 @@ func (d *daemon) close() {
 }
 
 // run is the life of the daemon, from the first answer to the last.
-func (d *daemon) run(ctx, hasten context.Context, conf config.Config, sock *socket) error {
+func (d *daemon) run(ctx, hasten context.Context, conf config.Config, dir *runDir, sock *socket) error {
 	d.journal.Append(journal.Event{Kind: journal.DaemonStarted, PID: os.Getpid(), Text: d.Version})
 	stopRecording := d.record()
 	defer stopRecording()
 	server := d.newServer(rights{own: uint32(os.Geteuid()), gid: sock.gid, log: d.Log})
-	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(newCrowd(sock, uint32(os.Geteuid()))) }()
-	defer d.keepPublished(sock)()
+	serve := func(l net.Listener) { d.serve(server, l) }
+	serve(sock.UnixListener)
+	defer d.keepReachable(dir, sock, serve)()
 
 	stopFollowing, synced := d.follow()
 	failure := d.loadAll(ctx, conf)
 	if failure == nil {
-		failure = d.awaitEnd(ctx, synced, serving)
+		failure = d.awaitEnd(ctx, synced)
 	}
 	d.Notify(notifyStopping)
 	d.journal.Append(journal.Event{Kind: journal.DaemonStopping, PID: os.Getpid()})
@@ -127,8 +150,25 @@ func (d *daemon) run(ctx, hasten context.Context, conf config.Config, sock *sock
 	return failure
 }
 
+// serve answers at a socket, beside others, until the server is stopped.
+func (d *daemon) serve(server *grpc.Server, l net.Listener) {
+	d.listeners.Go(func() {
+		if err := server.Serve(newCrowd(l, uint32(os.Geteuid()))); err != nil {
+			d.fail(fmt.Errorf("serve: %w", err))
+		}
+	})
+}
+
+// fail ends the daemon, in order. The first reason counts.
+func (d *daemon) fail(why error) {
+	select {
+	case d.broken <- why:
+	default:
+	}
+}
+
 // awaitEnd says when the daemon is ready, and returns when it is to end.
-func (d *daemon) awaitEnd(ctx context.Context, synced <-chan struct{}, serving <-chan error) error {
+func (d *daemon) awaitEnd(ctx context.Context, synced <-chan struct{}) error {
 	limit := time.NewTimer(readyLimit)
 	defer limit.Stop()
 	select {
@@ -137,8 +177,8 @@ func (d *daemon) awaitEnd(ctx context.Context, synced <-chan struct{}, serving <
 		d.Log.Warn("not all devices are served yet; going on without them", "waited", readyLimit)
 	case <-ctx.Done():
 		return nil
-	case err := <-serving:
-		return fmt.Errorf("serve: %w", err)
+	case err := <-d.broken:
+		return err
 	}
 	d.Log.Info("ready", "devices", len(d.registry.Devices()), "clients", d.registry.Clients())
 	d.Notify(notifyReady)
@@ -146,8 +186,8 @@ func (d *daemon) awaitEnd(ctx context.Context, synced <-chan struct{}, serving <
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-serving:
-		return fmt.Errorf("serve: %w", err)
+	case err := <-d.broken:
+		return err
 	}
 }
 

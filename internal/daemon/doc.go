@@ -12,11 +12,12 @@
 //
 // # The way in and out
 //
-// [Run] takes hold of the run directory, which also tells it that what it finds
-// there is left over; listens; loads the clients in their order; follows the
-// host; and then says that it is ready. On its way out it stops following, takes
-// the clients off all devices, the last one loaded first, unregisters the
-// devices, and lets those who watch read to the end.
+// [Run] takes its name in the network namespace, which nobody can take away, and
+// hold of the run directory, which also tells it that what it finds there is left
+// over; listens; loads the clients in their order; follows the host; and then says
+// that it is ready. On its way out it stops following, takes the clients off all
+// devices, the last one loaded first, unregisters the devices, and lets those who
+// watch read to the end.
 //
 // # Who may do what
 //

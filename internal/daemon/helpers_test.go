@@ -112,6 +112,7 @@ func start(t testing.TB, adjust func(*running), clients ...string) *running {
 		Root:      root,
 		Socket:    filepath.Join(dir, "s"),
 		RunDir:    filepath.Join(dir, "r"),
+		place:     testName(t),
 		Notify: func(state string) {
 			if state == notifyReady {
 				close(r.ready)
@@ -154,6 +155,22 @@ func (r *running) end(t testing.TB) {
 	}
 	r.ended <- nil
 	r.hasten()
+}
+
+// recheckSoon is for daemons from which things are taken away.
+const recheckSoon = 10 * time.Millisecond
+
+// reachable returns when the daemon answers at its socket.
+func (r *running) reachable(t testing.TB) {
+	t.Helper()
+	eventually(t, "the socket to be back", func() bool {
+		conn, err := api.Dial(t.Context(), r.opts.Socket)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	alive(t, r)
 }
 
 func (r *running) dial(t testing.TB) *api.Conn {

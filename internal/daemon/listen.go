@@ -91,10 +91,28 @@ func (s *socket) publish() error {
 func (s *socket) isPublished() bool {
 	ours, err := os.Lstat(s.hidden)
 	if err != nil {
-		return true // there is nothing to put back
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	there, err := os.Lstat(s.own)
 	return err == nil && os.SameFile(ours, there)
+}
+
+// isNameless tells whether somebody has removed our own name of the socket.
+func (s *socket) isNameless() bool {
+	_, err := os.Lstat(s.hidden)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// renew makes another socket instead of one that nobody can find any more. The old
+// one is for those who are connected; it ends with the server.
+func (s *socket) renew(serve func(net.Listener)) error {
+	again := &socket{gid: s.gid, mode: s.mode}
+	if err := again.make(s.hidden, s.own); err != nil {
+		return err
+	}
+	s.UnixListener = again.UnixListener
+	serve(s.UnixListener)
+	return nil
 }
 
 // protect says who may connect. An abstract socket has nothing to protect.

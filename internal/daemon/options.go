@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/config"
 	"github.com/ibctl/ibctl/internal/drained"
@@ -34,11 +35,14 @@ type Options struct {
 	// manager. Nil: Run makes one at Socket; api.Socket if that is empty.
 	Listener *net.UnixListener
 	Socket   string
-	// Recheck is how often it is made sure that the socket is where it was made; a
-	// minute if zero.
+	// Recheck is how often it is made sure that the socket and the run directory are
+	// where they were made; a minute if zero.
 	Recheck time.Duration
 	// RunDir stands in for the constant of that name.
 	RunDir string
+	// place stands in for placeName, and devices for those of the host, in tests.
+	place   string
+	devices []rdma.Device
 
 	// Drained remembers which devices are drained; the one of this host if it is
 	// zero.
@@ -59,6 +63,7 @@ func (o Options) withDefaults() Options {
 		o.Drained = drained.Open(drained.Dir)
 	}
 	o.Recheck = cmp.Or(o.Recheck, time.Minute)
+	o.place = cmp.Or(o.place, placeName)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

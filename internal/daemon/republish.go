@@ -1,23 +1,26 @@
 package daemon
 
 import (
+	"errors"
+	"fmt"
+	"net"
 	"sync"
 	"time"
 )
 
-// keepPublished puts the socket back to its place when somebody has taken it away,
-// until stop is called: the daemon would drive devices, and nobody could ask it.
-func (d *daemon) keepPublished(sock *socket) (stop func()) {
-	if sock.own == "" {
-		return func() {} // it is for its maker to see to that
-	}
+// keepReachable puts back what somebody has taken away, until stop is called: a
+// daemon that drives devices, and that nobody can ask, is of no use, and where it
+// has lost the run directory another one could take it. serve is to answer at a
+// socket that takes the place of one that is lost.
+func (d *daemon) keepReachable(dir *runDir, sock *socket, serve func(net.Listener)) (stop func()) {
 	ticker, done := time.NewTicker(d.Recheck), make(chan struct{})
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
 		for {
 			select {
 			case <-ticker.C:
-				d.republish(sock)
+				d.reclaim(dir)
+				d.republish(sock, serve)
 			case <-done:
 				return
 			}
@@ -30,11 +33,32 @@ func (d *daemon) keepPublished(sock *socket) (stop func()) {
 	}
 }
 
-func (d *daemon) republish(sock *socket) {
-	if sock.isPublished() {
+// reclaim takes the run directory again. Of two daemons the one that has it stays.
+func (d *daemon) reclaim(dir *runDir) {
+	if dir.isThere() {
 		return
 	}
-	if err := sock.publish(); err != nil {
+	switch err := dir.retake(); {
+	case errors.Is(err, ErrRunning):
+		d.fail(fmt.Errorf("the run directory was taken away: %w", err))
+	case err != nil:
+		d.Log.Error("the run directory is gone, and cannot be put back", "directory", dir.path, "error", err)
+	default:
+		d.Log.Warn("the run directory was gone, and is back", "directory", dir.path)
+	}
+}
+
+// republish gives the socket its place. A socket that has no name any more cannot
+// get one; another takes its place.
+func (d *daemon) republish(sock *socket, serve func(net.Listener)) {
+	if sock.own == "" || sock.isPublished() {
+		return // it is for its maker to see to that, or nothing is to be done
+	}
+	restore := sock.publish
+	if sock.isNameless() {
+		restore = func() error { return sock.renew(serve) }
+	}
+	if err := restore(); err != nil {
 		d.Log.Error("the socket is gone, and cannot be put back", "socket", sock.own, "error", err)
 		return
 	}

@@ -21,7 +21,7 @@ type runDir struct {
 
 // takeRunDir makes and locks the directory.
 func takeRunDir(path string) (*runDir, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeShared(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
@@ -50,6 +50,43 @@ func (d *runDir) take() error {
 	err := unix.Flock(int(d.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return fmt.Errorf("%w: it holds %s", ErrRunning, d.path)
+	}
+	return err
+}
+
+// makeShared makes a directory that others get through, whatever the umask.
+func makeShared(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(path, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.Chmod(path, 0o755)
+	}
+	return err
+}
+
+// isThere tells whether the directory that is locked is still the one that a second
+// daemon would lock. Where that cannot be seen, it is.
+func (d *runDir) isThere() bool {
+	there, err := os.Stat(d.path)
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist)
+	}
+	ours, err := d.lock.Stat()
+	return err != nil || os.SameFile(ours, there)
+}
+
+// retake makes the directory again that somebody has removed, or takes the one
+// that is in its place. ErrRunning says that another daemon has it.
+func (d *runDir) retake() error {
+	again, err := takeRunDir(d.path)
+	if err == nil {
+		d.close()
+		d.lock = again.lock
 	}
 	return err
 }

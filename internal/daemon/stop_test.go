@@ -112,7 +112,7 @@ func TestStopLeavesNothing(t *testing.T) {
 // A socket that somebody has removed, or put another file in place of, is back
 // soon.
 func TestSocketIsPutBack(t *testing.T) {
-	r := start(t, func(r *running) { r.opts.Recheck = 10 * time.Millisecond }, "roce")
+	r := start(t, func(r *running) { r.opts.Recheck = recheckSoon }, "roce")
 	for _, harm := range []func() error{
 		func() error { return os.Remove(r.opts.Socket) },
 		func() error { return os.Rename(r.opts.Socket, r.opts.Socket+".old") },
@@ -123,14 +123,7 @@ func TestSocketIsPutBack(t *testing.T) {
 		if err := harm(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the socket to be back", func() bool {
-			conn, err := api.Dial(t.Context(), r.opts.Socket)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		})
-		alive(t, r)
+		r.reachable(t)
 	}
 }
 
