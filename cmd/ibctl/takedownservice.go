@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -125,8 +126,9 @@ func (s daemonDrains) awaitOff(ctx context.Context, stream drainStream, d rdma.D
 
 // brokenOff says why there is no drain: the daemon's reason, or that it has gone.
 func brokenOff(d rdma.Device, err error) error {
-	if s, ok := status.FromError(err); ok && s.Code() == codes.Unavailable {
-		return fmt.Errorf("drain %s: ibctl serve has broken off: %w", d.Name, plainStatus(err))
+	s, ok := status.FromError(err)
+	if plain := plainStatus(err); ok && s.Code() == codes.Unavailable && !errors.Is(plain, syscall.EBUSY) {
+		return fmt.Errorf("drain %s: ibctl serve has broken off: %w", d.Name, plain)
 	}
 	return fmt.Errorf("%s: %w", d.Name, plainStatus(err))
 }

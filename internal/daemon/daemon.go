@@ -31,6 +31,8 @@ type daemon struct {
 	// full and summary read the devices, in more and less detail.
 	full, summary *host.Host
 	complaints    *complaints
+	// drains are the devices that somebody drains, or undrains.
+	drains drains
 	// listeners are goroutines that end with their calls, or the server.
 	listeners sync.WaitGroup
 	// broken gets why the daemon cannot go on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,20 +28,22 @@ func (s *service) Drain(stream grpc.BidiStreamingServer[apiv1.DrainRequest, apiv
 	if first.GetBegin() == nil {
 		return refusef(codes.InvalidArgument, syscall.EINVAL, "drain: the first message names no device")
 	}
-	dev, err := s.registered(stream.Context(), first.GetBegin().GetIndex())
+	dev, release, err := s.claim(stream.Context(), first.GetBegin().GetIndex())
 	if err != nil {
 		return err
 	}
+	defer release()
 	run := &drainRun{daemon: s.daemon, stream: stream, dev: dev, off: make(chan struct{}), verdict: make(chan *apiv1.Verdict, 1)}
 	return coded(run.run())
 }
 
 // Undrain implements apiv1.DaemonServer.
 func (s *service) Undrain(ctx context.Context, req *apiv1.UndrainRequest) (*apiv1.UndrainResponse, error) {
-	dev, err := s.registered(ctx, req.GetDevice().GetIndex())
+	dev, release, err := s.claim(ctx, req.GetDevice().GetIndex())
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	was := s.isDrained(dev.ID)
 	if err := s.Drained.Forget(req.GetDevice().GetIndex()); err != nil {
 		return nil, err
@@ -49,6 +52,52 @@ func (s *service) Undrain(ctx context.Context, req *apiv1.UndrainRequest) (*apiv
 		return nil, coded(err)
 	}
 	return &apiv1.UndrainResponse{WasDrained: was}, nil
+}
+
+// claim finds a device, and keeps others from draining and undraining it until
+// release is called. That it is drained already is no leave for two to go on: one
+// of them may be about to remove it. Whoever has just given up may take a moment.
+func (s *service) claim(ctx context.Context, index uint32) (dev core.Device, release func(), err error) {
+	if dev, err = s.registered(ctx, index); err != nil {
+		return dev, nil, err
+	}
+	for deadline := time.Now().Add(claimLimit); !s.drains.begin(dev.ID); {
+		if time.Now().After(deadline) {
+			return dev, nil, refusef(codes.Unavailable, syscall.EBUSY, "another ibctl is draining it, or putting it back")
+		}
+		select {
+		case <-ctx.Done():
+			return dev, nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return dev, func() { s.drains.end(dev.ID) }, nil
+}
+
+// drains is a set of devices, each of which somebody is at work on.
+type drains struct {
+	mu  sync.Mutex
+	set map[core.ID]bool
+}
+
+// begin adds a device, unless it is there.
+func (d *drains) begin(id core.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.set[id] {
+		return false
+	}
+	if d.set == nil {
+		d.set = map[core.ID]bool{}
+	}
+	d.set[id] = true
+	return true
+}
+
+func (d *drains) end(id core.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.set, id)
 }
 
 // registered finds a device by the kernel's index, drained or not. One that has
@@ -88,6 +137,7 @@ type drainRun struct {
 	off        chan struct{}
 	wasDrained bool
 	verdict    chan *apiv1.Verdict
+	recorded   bool // that the device is drained
 }
 
 func (r *drainRun) run() error {
@@ -130,6 +180,8 @@ func (r *drainRun) drain(ctx context.Context) error {
 		r.wasDrained = true
 		close(r.off)
 		return r.await(ctx)
+	case err != nil && r.recorded: // it has gone, and is not to be found drained
+		return errors.Join(err, r.Drained.Forget(r.dev.ID.Index))
 	case errors.Is(err, context.Canceled):
 		return context.Cause(ctx)
 	}
@@ -145,10 +197,12 @@ func (r *drainRun) await(ctx context.Context) error {
 		if err := v.GetFailed().Err(); err != nil {
 			return err
 		}
-		if v.GetKeep() {
-			return r.Drained.Put(r.dev.Info)
+		if !v.GetKeep() {
+			return nil
 		}
-		return nil
+		err := r.Drained.Put(r.dev.Info)
+		r.recorded = err == nil
+		return err
 	}
 }
 

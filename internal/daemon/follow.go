@@ -15,7 +15,10 @@ func (d *daemon) follow() (stop func(), synced <-chan struct{}) {
 	first := make(chan struct{})
 	var following sync.WaitGroup
 	follow := d.followHost
-	if d.Root != "" {
+	switch {
+	case d.source != nil:
+		follow = func(ctx context.Context, synced func()) { d.source(ctx, keeper{d.registry, d}, synced) }
+	case d.Root != "":
 		follow = d.registerTree
 	}
 	following.Go(func() { follow(ctx, func() { close(first) }) })

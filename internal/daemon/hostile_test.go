@@ -55,6 +55,8 @@ func TestRights(t *testing.T) {
 		{"a member by its group reads", withGroup, api.Peer{UID: 1, GID: 100}, reading, codes.OK},
 		{"a member by another group reads", withGroup, api.Peer{UID: 1, GID: 1, Groups: []uint32{5, 100}}, reading, codes.OK},
 		{"a member changes", withGroup, api.Peer{UID: 1, GID: 100}, changing, codes.PermissionDenied},
+		{"a member drains", withGroup, api.Peer{UID: 1, GID: 100}, "/ibctl.api.v1.Daemon/Drain", codes.PermissionDenied},
+		{"a member undrains", withGroup, api.Peer{UID: 1, GID: 100}, "/ibctl.api.v1.Daemon/Undrain", codes.PermissionDenied},
 		{"a member calls what is unknown", withGroup, api.Peer{UID: 1, GID: 100}, "/acme.v1.Acme/Read", codes.PermissionDenied},
 		{"a stranger reads", withGroup, api.Peer{UID: 1, GID: 1}, reading, codes.PermissionDenied},
 		{"a user reads where there is no group", without, api.Peer{UID: 1, GID: 1}, reading, codes.PermissionDenied},

@@ -28,6 +28,8 @@ func serve(name string) {
 		plugin.Serve(picky{})
 	case "stubborn":
 		plugin.Serve(stubborn{})
+	case "gated":
+		plugin.Serve(&gated{})
 	case "chatty":
 		plugin.Serve(&chatty{})
 	case "broken":

@@ -2,14 +2,15 @@ package daemon
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net"
 	"time"
 
-	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/config"
 	"github.com/ibctl/ibctl/internal/drained"
+	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/supervisor"
 )
 
@@ -40,9 +41,9 @@ type Options struct {
 	Recheck time.Duration
 	// RunDir stands in for the constant of that name.
 	RunDir string
-	// place stands in for placeName, and devices for those of the host, in tests.
-	place   string
-	devices []rdma.Device
+	// In tests, place stands in for placeName, and source for following the host.
+	place  string
+	source func(context.Context, host.Registry, func())
 
 	// Drained remembers which devices are drained; the one of this host if it is
 	// zero.
@@ -96,6 +97,9 @@ const (
 	// arrivalLimit is how long a device that is to be drained may be unknown: it
 	// may have been made a moment ago.
 	arrivalLimit = 5 * time.Second
+	// claimLimit is how long somebody else may still be at work on a device that is
+	// to be drained.
+	claimLimit = time.Second
 	// waitNews is how often whoever drains is told who is waited for.
 	waitNews = time.Second
 	// parallelReads is how many questions read the kernel at the same time.
