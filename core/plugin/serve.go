@@ -67,6 +67,7 @@ func errText(err error) string {
 
 func grpcServer(opts []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append(opts,
+		grpc.ForceServerCodecV2(pluginv1.Codec()),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.UnaryInterceptor(unaryErrors),
 		grpc.StreamInterceptor(streamErrors),

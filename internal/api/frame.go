@@ -4,15 +4,16 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+
+	"github.com/ibctl/ibctl/core/plugin/pluginv1"
 )
 
 // Frame is a message that is passed on as it is.
 type Frame struct{ data []byte }
 
-// Codec encodes messages as gRPC does by itself, and a [*Frame] not at all.
-func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2(proto.Name)} }
+// Codec encodes messages as [pluginv1.Codec] does, and a [*Frame] not at all.
+func Codec() encoding.CodecV2 { return codec{pluginv1.Codec()} }
 
 type codec struct{ encoding.CodecV2 }
 

@@ -75,7 +75,7 @@ func dialOptions(d *dialer, callTimeout time.Duration) []grpc.DialOption {
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReply)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReply), grpc.ForceCodecV2(pluginv1.Codec())),
 		grpc.WithChainUnaryInterceptor(bounded(callTimeout), unaryErrors),
 		grpc.WithChainStreamInterceptor(d.note, streamErrors),
 	}

@@ -3,6 +3,7 @@ package pluginv1
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall"
 
 	"google.golang.org/grpc/codes"
@@ -10,14 +11,14 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 )
 
-// NewError writes an error down: its text, its gRPC code, and the errno in its
+// NewError writes an error down: its text, made UTF-8, its gRPC code, and the errno in its
 // chain, so that errors.Is finds the kernel's answer on the other side too. It
 // returns nil for nil.
 func NewError(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	out := &Error{Code: uint32(codeOf(err)), Message: textOf(err)}
+	out := &Error{Code: uint32(codeOf(err)), Message: readableText(textOf(err))}
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		out.Errno = uint32(errno)
 	}
@@ -31,13 +32,17 @@ func codeOf(err error) codes.Code {
 	return status.Code(err)
 }
 
-// textOf leaves out gRPC's own "rpc error: code = ..." where err is a bare
-// status: the code travels beside the text.
+// textOf leaves out gRPC's own "rpc error: code = ..." of a status in err: the code
+// travels beside the text.
 func textOf(err error) string {
-	if s, ok := err.(interface{ GRPCStatus() *status.Status }); ok {
-		return s.GRPCStatus().Message()
+	var s interface {
+		error
+		GRPCStatus() *status.Status
 	}
-	return err.Error()
+	if !errors.As(err, &s) {
+		return err.Error()
+	}
+	return strings.Replace(err.Error(), s.Error(), s.GRPCStatus().Message(), 1)
 }
 
 // Err returns the error that x stands for, or nil for nil. Its type is

@@ -100,7 +100,7 @@ func TestErrors(t *testing.T) {
 		{fmt.Errorf("open port: %w", syscall.EBUSY), "open port: device or resource busy", codes.Unknown, syscall.EBUSY},
 		{errors.New("plain"), "plain", codes.Unknown, nil},
 		{status.Error(codes.NotFound, "no such port"), "no such port", codes.NotFound, nil},
-		{fmt.Errorf("list: %w", status.Error(codes.NotFound, "no such port")), "list: rpc error: code = NotFound desc = no such port", codes.NotFound, nil},
+		{fmt.Errorf("list: %w", status.Error(codes.NotFound, "no such port")), "list: no such port", codes.NotFound, nil},
 		{context.Canceled, "context canceled", codes.Canceled, context.Canceled},
 		{fmt.Errorf("ask: %w", context.DeadlineExceeded), "ask: context deadline exceeded", codes.DeadlineExceeded, context.DeadlineExceeded},
 	}
