@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 
@@ -74,7 +73,7 @@ func (fs *FS) ModuleNames(module, suffix string) (bool, error) {
 	if !isFileName(module) {
 		return false, fmt.Errorf("types of module %q: %w", module, ErrNoModule)
 	}
-	text, err := fs.readWhole("kernel/btf/" + module)
+	text, err := fs.Whole("kernel/btf/" + module)
 	if err != nil {
 		return false, fmt.Errorf("types of module %s: %w", module, orNoModule(withoutPath(err)))
 	}
@@ -88,21 +87,6 @@ func (fs *FS) ModuleNames(module, suffix string) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// readWhole reads a file that may be longer than a page.
-func (fs *FS) readWhole(name string) ([]byte, error) {
-	if fs.tree == nil {
-		return os.ReadFile(fs.root + "/" + name)
-	}
-	info, err := fs.tree.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotRegular
-	}
-	return fs.tree.ReadFile(name)
 }
 
 // btfStrings finds the string section (include/uapi/linux/btf.h, struct

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/netstate"
+	"github.com/ibctl/ibctl/internal/sysfs"
 	"github.com/ibctl/ibctl/plugins/roce/survey"
 )
 
@@ -56,15 +55,14 @@ func (r recording) behind() (map[survey.PortName]netstate.Ref, []survey.PortName
 }
 
 // recorded are the sources of a copied tree.
-func recorded(root string, tables survey.Tables) survey.Sources {
-	name := filepath.Join(root, netdevsFile)
+func recorded(tree *sysfs.FS, tables survey.Tables) survey.Sources {
 	return survey.Sources{
 		Netdevs: func(context.Context) (netstate.Snapshot, []rdma.Warning, error) {
-			r, err := readRecording(name)
+			r, err := readRecording(tree)
 			return r.Snapshot, nil, err
 		},
 		Behind: func(context.Context, *netstate.Snapshot) (map[survey.PortName]netstate.Ref, []survey.PortName, []rdma.Warning, error) {
-			r, err := readRecording(name)
+			r, err := readRecording(tree)
 			refs, order := r.behind()
 			return refs, order, nil, err
 		},
@@ -72,8 +70,8 @@ func recorded(root string, tables survey.Tables) survey.Sources {
 	}
 }
 
-func readRecording(name string) (r recording, err error) {
-	text, err := os.ReadFile(name)
+func readRecording(tree *sysfs.FS) (r recording, err error) {
+	text, err := tree.Whole(netdevsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, status.Errorf(codes.Unavailable, "the tree has no %s: sysfs does not tell what addresses there are; ibctl gid audit --record writes it", netdevsFile)
 	}
@@ -81,10 +79,10 @@ func readRecording(name string) (r recording, err error) {
 		return r, err
 	}
 	if err := json.Unmarshal(text, &r); err != nil {
-		return r, fmt.Errorf("%s: %w", name, err)
+		return r, fmt.Errorf("%s: %w", netdevsFile, err)
 	}
 	if len(r.Namespaces) == 0 {
-		return r, fmt.Errorf("%s: no network namespace", name)
+		return r, fmt.Errorf("%s: no network namespace", netdevsFile)
 	}
 	return r, nil
 }

@@ -111,8 +111,8 @@ func (c *Client) RegisterServices(r grpc.ServiceRegistrar, devices *plugin.Devic
 
 // sources are those of a survey: the kernel, or a copied tree.
 func (c *Client) sources(tables survey.Tables) survey.Sources {
-	if root := c.sysfs.Root(); root != sysfs.Live().Root() {
-		return recorded(root, tables)
+	if !c.live {
+		return recorded(c.sysfs, tables)
 	}
 	return survey.Live(tables)
 }
