@@ -92,11 +92,6 @@ func (b Busy) Error() string { return errors.Join(b...).Error() }
 // Unwrap lets errors.Is and errors.As find each of them.
 func (b Busy) Unwrap() []error { return b }
 
-// isSame tells whether two looks saw the same holder.
-func isSame(a, b holders.Holder) bool {
-	return a.Device == b.Device && a.Kind == b.Kind && a.Name == b.Name && a.PID == b.PID && a.Started == b.Started
-}
-
 // pidOf returns the process of a holder that can be signalled.
 func pidOf(h holders.Holder) rdma.Opt[int] {
 	if h.Kind != holders.KindProcess {

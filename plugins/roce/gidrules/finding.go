@@ -27,16 +27,6 @@ func (s Severity) String() string {
 	return severityNames[s]
 }
 
-// ParseSeverity reads what String writes.
-func ParseSeverity(text string) (Severity, error) {
-	for i, name := range severityNames {
-		if name == text {
-			return Severity(i), nil
-		}
-	}
-	return Unknown, fmt.Errorf("parse severity %q: no such name", text)
-}
-
 // Worst returns the worse of two: what is wrong for certain counts more than what
 // is not known.
 func Worst(a, b Severity) Severity {
