@@ -104,6 +104,9 @@ func (inv *invocation) setOptions(c *cli.Context) (err error) {
 	if inv.timeout < 0 {
 		return usagef("--timeout %v: a time limit is not negative", inv.timeout)
 	}
+	if inv.root == "" && c.IsSet("root") {
+		return usagef(`--root "": no directory; without --root it is this host`)
+	}
 	return inv.checkRoot()
 }
 
