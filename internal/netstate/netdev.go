@@ -39,6 +39,8 @@ type Netdev struct {
 	Master uint32 `json:"master,omitzero"`
 	// Lower is the netdev that it was made on; zero if it needs none.
 	Lower Ref `json:"lower,omitzero"`
+	// Lower2 is the second one of an HSR or PRP device, which joins two.
+	Lower2 Ref `json:"lower2,omitzero"`
 	// LowerUnseen tells that there is such a netdev, in a namespace that could
 	// not be seen.
 	LowerUnseen bool `json:"lower_unseen,omitzero"`

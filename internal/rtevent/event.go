@@ -40,6 +40,8 @@ type Link struct {
 	// Lower is the index of the interface that it is made on (IFLA_LINK), as a VLAN
 	// is; 0 for none, or one of another namespace.
 	Lower uint32
+	// Kind is the driver's name (IFLA_INFO_KIND): "vlan"; empty for hardware.
+	Kind string
 	// Master is the index of the bond, bridge or the like that it is a port of; 0
 	// for none.
 	Master uint32
@@ -111,6 +113,13 @@ func decodeLink(payload []byte) (l Link, err error) {
 			l.Master = number(data)
 		case unix.IFLA_LINK_NETNSID:
 			elsewhere = true
+		case unix.IFLA_LINKINFO:
+			// Malformed information is none: there is nothing to be gained by it.
+			_ = eachAttr(data, func(typ uint16, data []byte) {
+				if typ == unix.IFLA_INFO_KIND {
+					l.Kind = string(bytes.TrimRight(data, "\x00"))
+				}
+			})
 		}
 	})
 	if elsewhere || l.Lower == l.Index {

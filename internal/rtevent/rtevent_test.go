@@ -47,7 +47,8 @@ func address(index uint32) []byte {
 }
 
 func TestDecode(t *testing.T) {
-	vlan := link(7, attr(unix.IFLA_IFNAME, []byte("eth0.7\x00")), attr(unix.IFLA_LINK, u32(3)), attr(unix.IFLA_MASTER, u32(9)))
+	vlan := link(7, attr(unix.IFLA_IFNAME, []byte("eth0.7\x00")), attr(unix.IFLA_LINK, u32(3)), attr(unix.IFLA_MASTER, u32(9)),
+		attr(unix.IFLA_LINKINFO, attr(unix.IFLA_INFO_KIND, []byte("vlan\x00"))))
 	moved := link(8, attr(unix.IFLA_LINK, u32(3)), attr(unix.IFLA_LINK_NETNSID, u32(0)))
 	datagram := message(unix.RTM_NEWLINK, vlan)
 	datagram = append(datagram, message(unix.RTM_NEWROUTE, nil)...)
@@ -58,7 +59,7 @@ func TestDecode(t *testing.T) {
 	port[0] = unix.AF_BRIDGE
 	datagram = append(datagram, message(unix.RTM_DELLINK, port)...) // left a bridge, and is there still
 	want := []Event{
-		{Kind: LinkSet, Index: 7, Link: Link{7, "eth0.7", 3, 9}},
+		{Kind: LinkSet, Index: 7, Link: Link{7, "eth0.7", 3, "vlan", 9}},
 		{Kind: LinkGone, Index: 8, Link: Link{Index: 8}},
 		{Kind: Touched, Index: 3}, {Kind: Touched, Index: 4}, {Kind: Touched, Index: 7},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,12 +131,17 @@ func (t *topology) note(e rtevent.Event) concern {
 type neighbours struct {
 	indices map[uint32]bool
 	names   map[string]bool
+	unclear bool // there may be others
 }
+
+// wellKnown are the kinds of interfaces of which an event tells all that they lie on. A vxlan
+// or an HSR device has attributes of its own for that, and there may be others.
+var wellKnown = []string{"", "vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec", "bond", "team", "bridge", "vrf", "veth", "dummy", "tun", "ifb"}
 
 // near adds an interface to all, and what lies below and above it.
 func (t *topology) near(index uint32, all *neighbours) *neighbours {
 	if all == nil {
-		all = &neighbours{map[uint32]bool{}, map[string]bool{}}
+		all = &neighbours{indices: map[uint32]bool{}, names: map[string]bool{}}
 	}
 	if !t.known {
 		t.relate()
@@ -152,6 +158,7 @@ func (t *topology) walk(index uint32, all *neighbours, seen map[uint32]bool, nex
 	}
 	seen[index] = true
 	all.indices[index], all.names[l.Name] = true, true
+	all.unclear = all.unclear || !slices.Contains(wellKnown, l.Kind)
 	for _, other := range next(l) {
 		t.walk(other, all, seen, next)
 	}
@@ -176,7 +183,7 @@ func (n *neighbours) concern(p rdma.Port, table []rdma.GIDEntry) bool {
 	if p.LinkLayer == rdma.LinkLayerInfiniBand && p.Netdev == "" {
 		return false
 	}
-	if !known || n.indices[index] || n.names[p.Netdev] {
+	if !known || n.unclear || n.indices[index] || n.names[p.Netdev] {
 		return true
 	}
 	for _, e := range table {

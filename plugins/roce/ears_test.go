@@ -42,6 +42,9 @@ func TestTopology(t *testing.T) {
 		{"a VLAN that goes", rtevent.Event{Kind: rtevent.LinkGone, Index: 11, Link: rtevent.Link{Index: 11, Name: "bond0.7"}}, []uint32{1, 2, 3, 4, 6}},
 		{"the bridge, after that", rtevent.Event{Kind: rtevent.Touched, Index: 12}, []uint32{4}},
 		{"an interface of another namespace", rtevent.Event{Kind: rtevent.Touched, Index: 1, Elsewhere: true}, []uint32{1, 2, 3, 4, 5, 6}},
+		{"a vxlan, which lies on who knows what", rtevent.Event{Kind: rtevent.LinkSet, Index: 21, Link: rtevent.Link{Index: 21, Name: "vx", Kind: "vxlan"}}, []uint32{1, 2, 3, 4, 6}},
+		{"an address on it", rtevent.Event{Kind: rtevent.Touched, Index: 21}, []uint32{1, 2, 3, 4, 6}},
+		{"a pair of its own", rtevent.Event{Kind: rtevent.LinkSet, Index: 22, Link: rtevent.Link{Index: 22, Name: "veth9", Kind: "veth"}}, []uint32{4}},
 		{"a new VLAN", rtevent.Event{Kind: rtevent.LinkSet, Index: 20, Link: rtevent.Link{Index: 20, Name: "eth1.5", Lower: 2}}, []uint32{2, 4}},
 	}
 	top := hostTopology()

@@ -17,6 +17,8 @@ const (
 	iflaBondMode        = 1
 	iflaBondActiveSlave = 2
 	iflaVXLANLink       = 3
+	iflaHSRSlave1       = 1
+	iflaHSRSlave2       = 2
 	skipStats           = 1 << 3 // RTEXT_FILTER_SKIP_STATS
 )
 
@@ -96,8 +98,10 @@ func (l *link) setData(a attr) {
 	switch {
 	case l.Kind == "vlan" && a.typ == iflaVLANID:
 		l.VLAN = rdma.Known(a.u16())
-	case l.Kind == "vxlan" && a.typ == iflaVXLANLink:
+	case l.Kind == "vxlan" && a.typ == iflaVXLANLink, l.Kind == "hsr" && a.typ == iflaHSRSlave1:
 		l.lower = a.u32()
+	case l.Kind == "hsr" && a.typ == iflaHSRSlave2:
+		l.Lower2 = netstate.Ref{Netns: l.Ref.Netns, Index: a.u32()} // it cannot be in another namespace
 	case l.Bond != nil && a.typ == iflaBondMode:
 		l.Bond.Mode = bondMode(a.u8())
 	case l.Bond != nil && a.typ == iflaBondActiveSlave:
@@ -107,8 +111,8 @@ func (l *link) setData(a attr) {
 
 // liesOn tells whether netdevs of a kind are uppers of the one that IFLA_LINK
 // names. It means something else for others: the peer of a veth, the underlay
-// of a tunnel, which is no upper of it. A vxlan is one, but has its own
-// attribute for it.
+// of a tunnel, which is no upper of it. A vxlan and an HSR device are such, but have
+// attributes of their own for it.
 func liesOn(kind string) bool {
 	return slices.Contains([]string{"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec", "rmnet", "dsa", "lowpan"}, kind)
 }

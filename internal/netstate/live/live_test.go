@@ -44,7 +44,8 @@ func TestDecodeLink(t *testing.T) {
 	vlan, bond := base("vlan"), base("bond")
 	vlan.VLAN, vlan.Up = rdma.Known(uint16(100)), true
 	bond.Bond = &netstate.Bond{Mode: "active-backup", Active: 9}
-	plain := base("")
+	plain, hsr := base(""), base("hsr")
+	hsr.Lower2 = netstate.Ref{Netns: 7, Index: 8}
 	plain.MAC, plain.MTU, plain.Master = rdma.Known(netstate.MAC{2, 0, 0, 0, 0, 10}), 9000, 4
 	plain.AltNames, plain.Running, plain.Up = []string{"a", "b"}, true, true
 	tests := []struct {
@@ -58,6 +59,7 @@ func TestDecodeLink(t *testing.T) {
 			info("vlan", nla(iflaVLANID, 100, 0))), link{vlan, 5, 0}},
 		{"a veth lies on nothing", linkMessage(1, 3, 0, name, nla(unix.IFLA_LINK, u32(5)...), info("veth")), link{base("veth"), 0, -1}},
 		{"vxlan", linkMessage(1, 3, 0, name, info("vxlan", nla(iflaVXLANLink, u32(6)...))), link{base("vxlan"), 6, -1}},
+		{"HSR", linkMessage(1, 3, 0, name, info("hsr", nla(iflaHSRSlave1, u32(6)...), nla(iflaHSRSlave2, u32(8)...))), link{hsr, 6, -1}},
 		{"bond", linkMessage(1, 3, 0, name, info("bond", nla(iflaBondMode, 1), nla(iflaBondActiveSlave, u32(9)...))), link{bond, 0, -1}},
 		{"InfiniBand's long address is no MAC", linkMessage(32, 3, 0, name, nla(unix.IFLA_ADDRESS, make([]byte, 20)...)),
 			link{netstate.Netdev{Ref: netstate.Ref{Netns: 7, Index: 3}, Name: "n", Link: 32}, 0, -1}},

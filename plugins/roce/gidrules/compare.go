@@ -56,6 +56,7 @@ func (w *World) Judge(p Port, e Expectation) []Finding {
 	if e.Netdev == nil {
 		return []Finding{j.unjudged()}
 	}
+	j.expect.learn(j.Entries[:min(len(j.types), len(j.Entries))])
 	reserved := max(len(j.types), 1)
 	inUse := 0
 	for _, e := range p.Entries {

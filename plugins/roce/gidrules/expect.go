@@ -1,6 +1,8 @@
 package gidrules
 
 import (
+	"slices"
+
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/netstate"
 )
@@ -56,8 +58,33 @@ func (e *Expectation) carries(n *Node) bool {
 
 func (e *Expectation) addDefault(n *Node) {
 	if mac, ok := n.MAC.Get(); ok {
-		e.Defaults = append(e.Defaults, Source{GID: DefaultGID(mac), Netdev: n, Default: true, Chain: e.reach.chain(n)})
+		e.Defaults = append(e.Defaults, Source{GID: n.defaultGID(mac), Netdev: n, Default: true, Chain: e.reach.chain(n)})
 	}
+}
+
+// defaultGID goes by the link-local address of n where that shows a device id, which the
+// kernel makes it with in the same way.
+func (n *Node) defaultGID(mac netstate.MAC) rdma.GID {
+	for _, a := range n.Addrs {
+		if gid := GIDOf(a); hasDeviceID(gid, mac) {
+			return gid
+		}
+	}
+	return DefaultGID(mac)
+}
+
+// learn takes device ids, which netdevs do not show elsewhere, from the default GIDs
+// that are in a table. They are for the life of a netdev: what is there is right.
+func (e *Expectation) learn(table []rdma.GIDEntry) {
+	defaults := slices.Clone(e.Defaults)
+	for i, s := range defaults {
+		for _, entry := range table {
+			if mac, ok := s.Netdev.MAC.Get(); ok && entry.Netdev == s.Netdev.Name && hasDeviceID(entry.GID, mac) {
+				defaults[i].GID = entry.GID
+			}
+		}
+	}
+	e.Defaults = defaults
 }
 
 // addAddresses enters each GID once, though several addresses may stand for it.
@@ -92,6 +119,16 @@ func GIDOf(a netstate.Addr) rdma.GID {
 // (RFC 4291, appendix A) in fe80::/64.
 func DefaultGID(mac netstate.MAC) rdma.GID {
 	return rdma.GID{0xfe, 0x80, 8: mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]}
+}
+
+// hasDeviceID tells whether a GID is made of a MAC and the id of one of several netdevs
+// that share it, as ipvlans do and VLANs on them: the id stands in the middle then, and
+// the bit for "made by hand" is as in the MAC (include/net/addrconf.h,
+// addrconf_ifid_eui48).
+func hasDeviceID(gid rdma.GID, mac netstate.MAC) bool {
+	middle := [2]byte{gid[11], gid[12]}
+	made := rdma.GID{0xfe, 0x80, 8: mac[0], mac[1], mac[2], middle[0], middle[1], mac[3], mac[4], mac[5]}
+	return gid == made && middle != [2]byte{}
 }
 
 // MACOf returns the MAC that a default GID came of.

@@ -48,6 +48,7 @@ func TestExpect(t *testing.T) {
 		{"bridge, VRF and team", "eth0", "eth0: *, br: 10.0.1.1, vrf: 10.0.2.1",
 			[]string{"eth0 02:00:00:00:00:01 master=br", "br bridge master=vrf 10.0.1.1/24", "vrf vrf 10.0.2.1/24"}},
 		{"not of a bridge's other port", "eth0", "eth0: *", []string{"eth0 02:00:00:00:00:01 master=br", "br bridge", "x 10.0.0.9/24 master=br"}},
+		{"an HSR device lies on two", "eth1", "eth1: *, h: 10.0.4.1", []string{eth0, eth1, "h hsr on=eth0 on2=eth1 10.0.4.1/24"}},
 		{"active slave", "a", "b: *, b: 10.0.0.1, br: 10.0.6.1, v: 10.0.5.1", append(bonded("active-backup")[:2], append([]string{"b bond:active-backup active=a 02:00:00:00:00:01 10.0.0.1/24"}, bonded("")[3:]...)...)},
 		// The bridge on a VLAN of the bond is no VLAN of a bond: the active slave is not asked for.
 		{"inactive slave", "c", "b: *, br: 10.0.6.1", append(bonded("active-backup")[:2], append([]string{"b bond:active-backup active=a 02:00:00:00:00:01 10.0.0.1/24"}, bonded("")[3:]...)...)},
@@ -115,5 +116,34 @@ func TestNetdevsInARing(t *testing.T) {
 		w.Judge(port(8, nil), e)
 		w.Explain(port(8, nil), e, Question{GID: gid("10.0.1.1")}, nil)
 		w.Across([]Carrier{{"x/1", e}}, func(int) bool { return true })
+	}
+}
+
+// The kernel makes a link-local address and a default GID in the same way. Where several
+// netdevs have one MAC, an id is in the middle of both.
+func TestDeviceID(t *testing.T) {
+	const mac = "i 02:00:00:00:00:01 ipvlan"
+	withID, other, without := "fe80::200:0:200:1", "fe80::200:0:300:1", "fe80::ff:fe00:1"
+	tests := []struct {
+		what, host, slot string
+		want             []string
+	}{
+		{"as in the address", mac + " " + withID + "/64", withID, nil},
+		{"no address shows it", mac, withID, nil},
+		{"none", mac + " " + without + "/64", without, nil},
+		{"another MAC", mac, "fe80::200:0:200:9", []string{"wrong_mac fe80::200:0:200:9 of i: mac_changed"}},
+		{"by hand", mac + " " + other + "/64", other, nil},
+	}
+	for _, tt := range tests {
+		w := NewWorld(build(t, tt.host))
+		e := w.Expect(ref(t, w, "i"))
+		table := tamper(t, nil, "+0 "+tt.slot+" i")
+		if got := briefs(w.Judge(port(1024, table), e)); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: found %q, want %q", tt.what, got, tt.want)
+		}
+		x := w.Explain(port(1024, table), e, Question{GID: gid(tt.slot)}, nil)
+		if wrong := len(tt.want) > 0; wrong != (x.Verdict == PresentStale) {
+			t.Errorf("%s: explained as %+v", tt.what, x)
+		}
 	}
 }

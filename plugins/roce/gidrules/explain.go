@@ -70,6 +70,7 @@ type Explanation struct {
 
 // Explain says why a GID is in the table of a port, or is not.
 func (w *World) Explain(p Port, e Expectation, q Question, others []Carrier) Explanation {
+	e.learn(p.Entries[:min(len(Types(p.Entries)), len(p.Entries))])
 	x := explainer{world: w, port: p, expect: e, others: others, findings: w.Judge(p, e)}
 	if e.Netdev == nil {
 		x.out = Explanation{Verdict: Indeterminate, Reason: UnseenNetdev, Text: x.findings[0].Evidence}

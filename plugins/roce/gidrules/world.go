@@ -39,6 +39,7 @@ func NewWorld(s *netstate.Snapshot) *World {
 			n.on = w.nodes[n.Lower]
 			link(n, n.on)
 		}
+		link(n, w.nodes[n.Lower2])
 	}
 	return w
 }

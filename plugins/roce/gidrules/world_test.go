@@ -58,6 +58,8 @@ func set(t failer, n *netstate.Netdev, word string, refs map[string]netstate.Ref
 		n.Master = refs[value].Index
 	case key == "on":
 		n.Lower = refs[value]
+	case key == "on2":
+		n.Lower2 = refs[value]
 	case key == "active":
 		n.Bond.Active = refs[value].Index
 	case word == "down":
