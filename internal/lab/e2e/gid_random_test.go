@@ -129,7 +129,7 @@ func sameByCommand(t *testing.T, found []portFinding) {
 		Items []struct {
 			Device   string
 			Port     uint32
-			Findings []struct{ Kind, Netdev, Cause string }
+			Findings []struct{ Finding, Netdev, Cause string }
 		}
 	}
 	if err := json.Unmarshal([]byte(r.stdout), &doc); err != nil || r.stderr != "" {
@@ -138,8 +138,8 @@ func sameByCommand(t *testing.T, found []portFinding) {
 	var got, want []string
 	for _, item := range doc.Items {
 		for _, f := range item.Findings {
-			if f.Kind != string(gidrules.Ambiguous) && f.Kind != string(gidrules.SameSubnet) {
-				got = append(got, fmt.Sprintf("%s/%d %s %s %s", item.Device, item.Port, f.Kind, f.Netdev, f.Cause))
+			if f.Finding != string(gidrules.Ambiguous) && f.Finding != string(gidrules.SameSubnet) {
+				got = append(got, fmt.Sprintf("%s/%d %s %s %s", item.Device, item.Port, f.Finding, f.Netdev, f.Cause))
 			}
 		}
 	}

@@ -122,9 +122,8 @@ func DefaultGID(mac netstate.MAC) rdma.GID {
 }
 
 // hasDeviceID tells whether a GID is made of a MAC and the id of one of several netdevs
-// that share it, as ipvlans do and VLANs on them: the id stands in the middle then, and
-// the bit for "made by hand" is as in the MAC (include/net/addrconf.h,
-// addrconf_ifid_eui48).
+// that share it, as ipvlans do: the id stands in the middle then, and the bit for "made
+// by hand" is as in the MAC (include/net/addrconf.h, addrconf_ifid_eui48).
 func hasDeviceID(gid rdma.GID, mac netstate.MAC) bool {
 	middle := [2]byte{gid[11], gid[12]}
 	made := rdma.GID{0xfe, 0x80, 8: mac[0], mac[1], mac[2], middle[0], middle[1], mac[3], mac[4], mac[5]}
