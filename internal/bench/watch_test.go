@@ -138,8 +138,9 @@ func (w *watch) await(b *testing.B, word string) {
 	}
 }
 
-// busy makes changes, or waits as long as it would take, and returns how much of a core
-// ibctl used meanwhile.
+// busy makes changes, or waits for a while, and returns how much of a core ibctl used
+// meanwhile: of the time that the changes should take, if the machine is too busy for
+// that.
 func (w *watch) busy(b *testing.B, changes int) (percent float64) {
 	b.Helper()
 	if changes == 0 {
@@ -153,7 +154,11 @@ func (w *watch) busy(b *testing.B, changes int) (percent float64) {
 	if changes == 0 {
 		time.Sleep(atRest)
 	}
-	return 100 * float64(w.cpu(b)-before) / float64(time.Since(began))
+	took := time.Since(began)
+	if changes > 0 {
+		took = time.Duration(changes) * changePeriod
+	}
+	return 100 * float64(w.cpu(b)-before) / float64(took)
 }
 
 // change adds or deletes an address, and the two GIDs of it, as the kernel would.
