@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/ibctl/ibctl/core/rdma"
-	"github.com/ibctl/ibctl/internal/rtlink"
+	"github.com/ibctl/ibctl/internal/rtevent"
 )
 
 // linkPause is how long messages about links are gathered. The kernel sends them
@@ -33,22 +33,22 @@ func (h *Host) links(ctx context.Context, send func(context.Context, hint), repo
 }
 
 func hearLinks(ctx context.Context, heard chan<- hint) error {
-	l, err := rtlink.Listen()
+	l, err := rtevent.Listen(rtevent.OwnLinks)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
 	for {
-		links, err := l.Receive(ctx)
-		if errors.Is(err, rtlink.ErrLost) {
-			links, err = append(links, 0), nil
+		events, err := l.Receive(ctx)
+		if errors.Is(err, rtevent.ErrLost) || errors.Is(err, rtevent.ErrMalformed) {
+			events, err = append(events, rtevent.Event{}), nil
 		}
 		if err != nil {
 			return err
 		}
-		for _, index := range links {
+		for _, e := range events {
 			select {
-			case heard <- linkHint(index):
+			case heard <- linkHint(e.Index):
 			case <-ctx.Done():
 			}
 		}

@@ -55,7 +55,6 @@ var rules = []rule{
 		why: "a third party can do the same"},
 	{room: "internal/sysfs", never: kernelRoomNever("sysfs"), why: "one kernel interface each"},
 	{room: "internal/uevent", never: kernelRoomNever("uevent"), why: "one kernel interface each"},
-	{room: "internal/rtlink", never: kernelRoomNever("rtlink"), why: "one kernel interface each"},
 	{room: "internal/configfs", never: kernelRoomNever("configfs"), why: "one kernel interface each"},
 	{room: "internal/ucma", never: kernelRoomNever("ucma"), why: "one kernel interface each"},
 	{room: "internal/procfs", never: kernelRoomNever("procfs"), why: "one kernel interface each"},
@@ -108,7 +107,7 @@ var rules = []rule{
 // kernel rooms, and everything that stands on them.
 func kernelRoomNever(self string) []string {
 	never := []string{module + "internal/host", module + "internal/supervisor", module + "internal/output", module + "plugins", module + "cmd", module + "core/plugin", grpc, goPlugin}
-	for _, room := range []string{"nldev", "sysfs", "uevent", "rtlink", "configfs", "ucma", "procfs", "iproute", "netstate/live"} {
+	for _, room := range []string{"nldev", "sysfs", "uevent", "rtevent", "configfs", "ucma", "procfs", "iproute", "netstate/live"} {
 		if room != self {
 			never = append(never, module+"internal/"+room)
 		}

@@ -27,6 +27,18 @@ const bufferSize = 4 << 20
 // more for links with many virtual functions).
 const maxMessage = 64 << 10
 
+// Scope is what a [Listener] hears of.
+type Scope uint8
+
+// The scopes.
+const (
+	// OwnLinks are the interfaces of the calling thread's namespace.
+	OwnLinks Scope = iota
+	// Everything are interfaces and their addresses, of other namespaces too as far as
+	// this one has a name for them and the caller CAP_NET_BROADCAST.
+	Everything
+)
+
 // Listener hears events. One goroutine may receive, any may close.
 type Listener struct {
 	file   *os.File
@@ -35,8 +47,8 @@ type Listener struct {
 	oob    [64]byte
 }
 
-// Listen subscribes to the events of the calling thread's namespace.
-func Listen() (*Listener, error) {
+// Listen subscribes to events of the calling thread's namespace.
+func Listen(scope Scope) (*Listener, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open rtnetlink socket: %w", err)
@@ -46,19 +58,23 @@ func Listen() (*Listener, error) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bufferSize) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bufferSize)
 	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LISTEN_ALL_NSID, 1)
-	if err := subscribe(fd); err != nil {
+	if err := subscribe(fd, scope); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("subscribe to rtnetlink events: %w", err)
 	}
 	return &Listener{file: os.NewFile(uintptr(fd), "rtnetlink")}, nil
 }
 
-func subscribe(fd int) error {
+func subscribe(fd int, scope Scope) error {
+	groups := []int{unix.RTNLGRP_LINK}
+	if scope == Everything {
+		groups = append(groups, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+		_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LISTEN_ALL_NSID, 1)
+	}
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
-	for _, group := range []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
+	for _, group := range groups {
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
 			return err
 		}

@@ -127,19 +127,21 @@ func TestLive(t *testing.T) {
 	if !found {
 		t.Errorf("no lo in %+v", links)
 	}
-	l, err := Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	for err == nil {
-		_, err = l.Receive(ctx) // events of others may come
-	}
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
-	}
-	if _, err := l.Receive(t.Context()); !errors.Is(err, ErrClosed) {
-		t.Errorf("closed: %v", err)
+	for _, scope := range []Scope{OwnLinks, Everything} {
+		l, err := Listen(scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		for err == nil {
+			_, err = l.Receive(ctx) // events of others may come
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if _, err := l.Receive(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
 	}
 }

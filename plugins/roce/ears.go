@@ -31,7 +31,7 @@ const retryAfter = time.Second
 
 // listen returns when events are heard. Close must follow.
 func listen(h *hub) (io.Closer, error) {
-	l, err := rtevent.Listen()
+	l, err := rtevent.Listen(rtevent.Everything)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (e *ears) run(ctx context.Context, l *rtevent.Listener) {
 				return
 			case <-time.After(retryAfter):
 			}
-			l, _ = rtevent.Listen()
+			l, _ = rtevent.Listen(rtevent.Everything)
 		}
 		e.topology.learn()
 		e.hub.poke(anyPort)
