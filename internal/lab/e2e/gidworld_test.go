@@ -357,42 +357,42 @@ func (w *gidWorld) addHCA(netdev string) {
 }
 
 // remake makes all devices anew: the kernel enters then what its rules say, without a
-// history. To take a device down is mostly waiting, so that is done for all at once.
+// history. To remove a device is mostly waiting, so that is done for all at once; not so
+// the making, of which Linux 7 sometimes refuses two at a time.
 func (w *gidWorld) remake() {
 	names := slices.Sorted(maps.Keys(w.hcas))
 	errs := make([]error, len(names))
 	var working sync.WaitGroup
 	for i, name := range names {
-		working.Go(func() { errs[i] = w.remakeOne(name) })
+		working.Go(func() { errs[i] = removeHCA(name) })
 	}
 	working.Wait()
 	if err := errors.Join(errs...); err != nil {
 		w.t.Fatal(err)
 	}
+	for _, name := range names {
+		netdev := w.hcas[name]
+		err := w.with(netdev, func(h *netlink.Handle, _ netlink.Link) error { return h.RdmaLinkAdd(name, "rxe", netdev) })
+		if err != nil {
+			w.t.Fatalf("make %s anew: %v", name, err)
+		}
+	}
 }
 
-func (w *gidWorld) remakeOne(name string) error {
-	netdev := w.hcas[name]
-	home, err := netlink.NewHandle(unix.NETLINK_RDMA)
+// removeHCA removes a device. The library looks for it in a list, and one from which
+// others go meanwhile may lack it (seen on 6.1).
+func removeHCA(name string) error {
+	h, err := netlink.NewHandle(unix.NETLINK_RDMA)
 	if err != nil {
 		return err
 	}
-	defer home.Close()
-	there, err := netlink.NewHandleAt(w.fds[w.where[netdev]], unix.NETLINK_RDMA)
-	if err != nil {
-		return err
-	}
-	defer there.Close()
-	// The library finds the device in a list, and one from which others go meanwhile may lack it (seen on 6.1).
-	err = home.RdmaLinkDel(name)
+	defer h.Close()
+	err = h.RdmaLinkDel(name)
 	for tries := 0; tries < 50 && err != nil && strings.Contains(err.Error(), "not found"); tries++ {
-		err = home.RdmaLinkDel(name)
+		err = h.RdmaLinkDel(name)
 	}
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
-	}
-	if err := there.RdmaLinkAdd(name, "rxe", netdev); err != nil {
-		return fmt.Errorf("make %s anew: %w", name, err)
 	}
 	return nil
 }
