@@ -23,9 +23,13 @@ import (
 	"github.com/ibctl/ibctl/internal/takedown"
 )
 
-// endLimit is how long ibctl serve is given to carry out a verdict after its
-// caller has been told to stop.
-const endLimit = 5 * time.Second
+// endLimit is how long ibctl serve is given to carry out a verdict, and
+// silenceLimit after what time it is mentioned that it says nothing: it speaks every
+// second, unless it is stopped or worse.
+const (
+	endLimit     = 5 * time.Second
+	silenceLimit = 3 * time.Second
+)
 
 // takedownService finds out where clients are on devices. Unlike verbs that read,
 // those that change do not do without an ibctl serve that is there.
@@ -92,9 +96,12 @@ func (s daemonDrains) Drain(ctx context.Context, d rdma.Device, do func(context.
 	}
 	session := takedown.Session{Clients: off.GetClients(), Took: time.Since(start), Note: noting(stream)}
 	verdict, broken := s.whileOff(ctx, stream, session, do)
-	stop := time.AfterFunc(endLimit, cancel)
-	defer stop.Stop()
-	return afterVerdict(verdict, broken())
+	late := time.AfterFunc(endLimit, cancel)
+	err = broken()
+	if !late.Stop() && verdict.Keep {
+		return fmt.Errorf("%s: ibctl serve does not say whether it is drained now: no answer within %v: %w", d.Name, endLimit, context.DeadlineExceeded)
+	}
+	return afterVerdict(verdict, err)
 }
 
 // awaitOff returns when the clients are off. If ctx ends before, the clients are
@@ -108,7 +115,7 @@ func (s daemonDrains) awaitOff(ctx context.Context, stream drainStream, d rdma.D
 	})
 	news := takedown.NewNews(s.note)
 	for {
-		m, err := stream.Recv()
+		m, err := s.next(stream, d)
 		if off := m.GetClientsOff(); err == nil && off == nil {
 			news.Tell(func() string { return d.Name + ": waiting for " + whoWaits(m.GetWaiting()) + " to let go" })
 			continue
@@ -124,6 +131,23 @@ func (s daemonDrains) awaitOff(ctx context.Context, stream drainStream, d rdma.D
 	}
 }
 
+// next returns what ibctl serve says next, and tells when that takes long.
+func (s daemonDrains) next(stream drainStream, d rdma.Device) (m *apiv1.DrainResponse, err error) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		m, err = stream.Recv()
+	}()
+	select {
+	case <-said:
+		return m, err
+	case <-time.After(silenceLimit):
+		s.note(fmt.Sprintf("%s: waiting for ibctl serve, which has said nothing for %v", d.Name, silenceLimit))
+	}
+	<-said
+	return m, err
+}
+
 // brokenOff says why there is no drain: the daemon's reason, or that it has gone.
 func brokenOff(d rdma.Device, err error) error {
 	s, ok := status.FromError(err)
@@ -137,7 +161,11 @@ func brokenOff(d rdma.Device, err error) error {
 func whoWaits(w *apiv1.DrainWait) string {
 	var who []string
 	for _, c := range w.GetClients() {
-		who = append(who, fmt.Sprintf("client %s (pid %d)", c.GetName(), c.GetPid()))
+		text := fmt.Sprintf("client %s (pid %d)", c.GetName(), c.GetPid())
+		if answers := c.GetAnswers(); len(answers) > 0 {
+			text += ", which answers " + strings.Join(answers, " and ") + ","
+		}
+		who = append(who, text)
 	}
 	return cmp.Or(strings.Join(append(who, w.GetLeases()...), ", "), "ibctl serve")
 }

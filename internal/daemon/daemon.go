@@ -31,6 +31,8 @@ type daemon struct {
 	// full and summary read the devices, in more and less detail.
 	full, summary *host.Host
 	complaints    *complaints
+	records       *records
+	calls         calls
 	// drains are the devices that somebody drains, or undrains.
 	drains drains
 	// listeners are goroutines that end with their calls, or the server.
@@ -93,6 +95,7 @@ func newDaemon(opts Options, conf config.Config, dir *runDir) (*daemon, error) {
 		registry: core.NewRegistry(core.Options{EventLog: registryEvents}),
 		journal:  journal.New(cmp.Or(conf.Events, keptEvents)),
 		broken:   make(chan error, 1),
+		records:  &records{Store: opts.Drained},
 	}
 	d.complaints = newComplaints(d.Log, d.journal)
 	d.clients = &clients{registry: d.registry, journal: d.journal}

@@ -45,7 +45,7 @@ func (s *service) Undrain(ctx context.Context, req *apiv1.UndrainRequest) (*apiv
 	}
 	defer release()
 	was := s.isDrained(dev.ID)
-	if err := s.Drained.Forget(req.GetDevice().GetIndex()); err != nil {
+	if err := s.records.Forget(req.GetDevice().GetIndex()); err != nil {
 		return nil, err
 	}
 	if err := s.registry.Undrain(ctx, dev.ID); err != nil {
@@ -181,29 +181,36 @@ func (r *drainRun) drain(ctx context.Context) error {
 		close(r.off)
 		return r.await(ctx)
 	case err != nil && r.recorded: // it has gone, and is not to be found drained
-		return errors.Join(err, r.Drained.Forget(r.dev.ID.Index))
+		return errors.Join(err, r.records.Forget(r.dev.ID.Index))
 	case errors.Is(err, context.Canceled):
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// await carries out the caller's verdict.
+// await waits for the caller's verdict. One that was given counts, though the caller
+// may have gone since.
 func (r *drainRun) await(ctx context.Context) error {
 	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	case v := <-r.verdict:
-		if err := v.GetFailed().Err(); err != nil {
-			return err
-		}
-		if !v.GetKeep() {
-			return nil
-		}
-		err := r.Drained.Put(r.dev.Info)
-		r.recorded = err == nil
+		return r.carryOut(v)
+	case <-ctx.Done():
+	}
+	select {
+	case v := <-r.verdict:
+		return r.carryOut(v)
+	default:
+		return context.Cause(ctx)
+	}
+}
+
+func (r *drainRun) carryOut(v *apiv1.Verdict) error {
+	if err := v.GetFailed().Err(); err != nil || !v.GetKeep() {
 		return err
 	}
+	err := r.records.Put(r.dev.Info)
+	r.recorded = err == nil
+	return err
 }
 
 // listen reads what the caller says until the call ends. A failure needs no
@@ -254,7 +261,7 @@ func (r *drainRun) waiting() *apiv1.DrainWait {
 	w := &apiv1.DrainWait{Leases: r.registry.LeaseHolders(r.dev.ID)}
 	for _, a := range r.registry.Attachments() {
 		if a.Device == r.dev.ID && a.State == core.AttachRemoving {
-			w.Clients = append(w.Clients, &apiv1.WaitingClient{Name: a.Client, Pid: uint32(r.clients.pid(a.Client))})
+			w.Clients = append(w.Clients, &apiv1.WaitingClient{Name: a.Client, Pid: uint32(r.clients.pid(a.Client)), Answers: r.calls.to(a.Client)})
 		}
 	}
 	return w

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -24,11 +26,16 @@ import (
 	"github.com/ibctl/ibctl/internal/drained"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/supervisor"
+	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 )
 
 // gated is a client whose Add and Remove wait while there is a file: the name of the
-// method, in the directory that it is configured with.
-type gated struct{ dir string }
+// method, in the directory that it is configured with. A question has an answer, and
+// no end.
+type gated struct {
+	rocev1.UnimplementedRoCEServer
+	dir string
+}
 
 func (*gated) Name() string { return "gated" }
 
@@ -43,6 +50,18 @@ func (g *gated) Add(context.Context, *plugin.Device) (any, error) {
 
 func (g *gated) Remove(context.Context, *plugin.Device) error {
 	g.wait("remove")
+	return nil
+}
+
+func (g *gated) RegisterServices(r grpc.ServiceRegistrar, _ *plugin.Devices) {
+	rocev1.RegisterRoCEServer(r, g)
+}
+
+func (g *gated) ListGIDs(_ *rocev1.ListGIDsRequest, stream grpc.ServerStreamingServer[rocev1.PortGIDs]) error {
+	if err := stream.Send(&rocev1.PortGIDs{}); err != nil {
+		return err
+	}
+	<-stream.Context().Done()
 	return nil
 }
 
@@ -79,7 +98,7 @@ func newBed(t *testing.T) *bed {
 func (b *bed) start() {
 	b.t.Helper()
 	b.running = start(b.t, func(r *running) {
-		r.opts.Root, r.opts.Drained, r.opts.Builtin = "", b.store, append(r.opts.Builtin, "gated")
+		r.opts.Recheck, r.opts.Root, r.opts.Drained, r.opts.Builtin = recheckSoon, "", b.store, append(r.opts.Builtin, "gated")
 		r.opts.source = func(ctx context.Context, reg host.Registry, synced func()) {
 			b.reg = reg
 			if _, err := reg.RegisterDevice(ctx, rxe0); err != nil {
@@ -270,6 +289,37 @@ func TestDrainTellsWhoIsWaitedFor(t *testing.T) {
 	}
 }
 
+// So is who still asks the client something, until he has gone.
+func TestDrainTellsWhoIsAnswered(t *testing.T) {
+	b := newBed(t)
+	ctx, hangUp := context.WithCancel(t.Context())
+	endless, err := rocev1.NewRoCEClient(b.Client("gated")).ListGIDs(ctx, &rocev1.ListGIDsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := endless.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	b.shut("remove")
+	d := b.drain()
+	answers := func() []string {
+		m, err := d.stream.Recv()
+		if err != nil || len(m.GetWaiting().GetClients()) != 1 {
+			t.Fatalf("waiting for %v, %v", m, err)
+		}
+		return m.GetWaiting().GetClients()[0].GetAnswers()
+	}
+	want := fmt.Sprintf("process %d (ibctl.roce.v1.RoCE/ListGIDs)", os.Getpid())
+	if got := answers(); !slices.Equal(got, []string{want}) {
+		t.Errorf("waiting for one that answers %q, want %s", got, want)
+	}
+	hangUp()
+	eventually(t, "the call to end", func() bool { return len(answers()) == 0 })
+	b.open("remove")
+	d.off()
+	d.hangUp()
+}
+
 // Who fails, or goes away in the midst of it, leaves the device in service: before
 // the clients are off, and after.
 func TestDrainGivenUp(t *testing.T) {
@@ -432,6 +482,37 @@ func TestDrainLasts(t *testing.T) {
 	if err := b.drain().end(); status.Code(err) != codes.NotFound || !errors.Is(err, syscall.ENODEV) {
 		t.Errorf("drain what is gone: %v", err)
 	}
+}
+
+// So it does where somebody has removed the records along with everything else.
+func TestDrainLastsWithoutItsRecord(t *testing.T) {
+	b := newBed(t)
+	d := b.drain()
+	d.off()
+	if err := d.verdict(keep); err.Error() != "EOF" {
+		t.Fatal(err)
+	}
+	b.end(t)
+	b.start() // it knows it by the record
+	before, _, _ := b.store.Get(rxe0)
+	if err := errors.Join(os.RemoveAll(filepath.Join(b.gates, "drained")), os.RemoveAll(b.opts.RunDir)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the record to be back", func() bool {
+		after, is, err := b.store.Get(rxe0)
+		return is && err == nil && after == before
+	})
+	if _, err := b.undrain(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(b.opts.RunDir); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the run directory to be back", func() bool {
+		_, err := os.Stat(b.opts.RunDir)
+		return err == nil
+	})
+	b.inService("undrained")
 }
 
 // A device that goes while the verdict is on its way leaves no record.

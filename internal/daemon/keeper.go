@@ -18,7 +18,7 @@ type keeper struct {
 
 // RegisterDevice implements host.Registry.
 func (k keeper) RegisterDevice(ctx context.Context, info rdma.Device) (core.ID, error) {
-	_, drained, err := k.daemon.Drained.Get(info)
+	_, drained, err := k.records.Get(info)
 	if err != nil { // it may be
 		k.complaints.hear(fmt.Errorf("%w; no client is added to it before ibctl dev undrain %s", err, info.Name))
 	}
@@ -38,7 +38,7 @@ func (k keeper) parentDrained(info rdma.Device) bool {
 func (k keeper) UnregisterDevice(ctx context.Context, id core.ID) error {
 	err := k.Registry.UnregisterDevice(ctx, id)
 	if id.Index != core.NoIndex {
-		if forgot := k.daemon.Drained.Forget(id.Index); forgot != nil {
+		if forgot := k.records.Forget(id.Index); forgot != nil {
 			err = errors.Join(err, fmt.Errorf("forget that #%d was drained: %w", id.Index, forgot))
 		}
 	}

@@ -27,6 +27,7 @@ func (d *daemon) passOn(_ any, in grpc.ServerStream) error {
 	if err != nil {
 		return err
 	}
+	defer d.calls.begin(in.Context(), names[0], method)()
 	ctx, cancel := passing(in.Context(), method)
 	defer cancel(nil)
 	out, err := forward(ctx, conn, method, in)

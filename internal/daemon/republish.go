@@ -45,6 +45,9 @@ func (d *daemon) reclaim(dir *runDir) {
 		d.Log.Error("the run directory is gone, and cannot be put back", "directory", dir.path, "error", err)
 	default:
 		d.Log.Warn("the run directory was gone, and is back", "directory", dir.path)
+		if err := d.records.rewrite(); err != nil {
+			d.Log.Error("records are lost", "error", err)
+		}
 	}
 }
 

@@ -49,14 +49,19 @@ func (s Store) Put(d rdma.Device) error {
 	if !ok {
 		return fmt.Errorf("remember that %s is drained: %w", d.Name, ErrNoIndex)
 	}
-	text, err := json.Marshal(Entry{Index: index, Name: d.Name, Since: time.Now().UTC(), Core: s.epoch()})
-	if err == nil {
-		err = s.write(s.path(index), append(text, '\n'))
-	}
-	if err != nil {
+	if err := s.Restore(Entry{Index: index, Name: d.Name, Since: time.Now().UTC(), Core: s.epoch()}); err != nil {
 		return fmt.Errorf("remember that %s is drained: %w", d.Name, err)
 	}
 	return nil
+}
+
+// Restore writes an entry as Get returned it.
+func (s Store) Restore(e Entry) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return s.write(s.path(e.Index), append(text, '\n'))
 }
 
 // write makes a file that is there in full or not at all.

@@ -1151,9 +1151,12 @@ func (x *DrainWait) GetLeases() []string {
 
 // WaitingClient is a client whose Remove has not returned.
 type WaitingClient struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Pid           uint32                 `protobuf:"varint,2,opt,name=pid,proto3" json:"pid,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Pid   uint32                 `protobuf:"varint,2,opt,name=pid,proto3" json:"pid,omitempty"`
+	// answers describes the calls that the client still answers, about this device
+	// or another: "process 4711 (ibctl.cm.v1.CM/Ping)".
+	Answers       []string `protobuf:"bytes,3,rep,name=answers,proto3" json:"answers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1200,6 +1203,13 @@ func (x *WaitingClient) GetPid() uint32 {
 		return x.Pid
 	}
 	return 0
+}
+
+func (x *WaitingClient) GetAnswers() []string {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
 }
 
 type ClientsOff struct {
@@ -1799,10 +1809,11 @@ const file_internal_api_apiv1_daemon_proto_rawDesc = "" +
 	"\x03say\"Z\n" +
 	"\tDrainWait\x125\n" +
 	"\aclients\x18\x01 \x03(\v2\x1b.ibctl.api.v1.WaitingClientR\aclients\x12\x16\n" +
-	"\x06leases\x18\x02 \x03(\tR\x06leases\"5\n" +
+	"\x06leases\x18\x02 \x03(\tR\x06leases\"O\n" +
 	"\rWaitingClient\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
-	"\x03pid\x18\x02 \x01(\rR\x03pid\"G\n" +
+	"\x03pid\x18\x02 \x01(\rR\x03pid\x12\x18\n" +
+	"\aanswers\x18\x03 \x03(\tR\aanswers\"G\n" +
 	"\n" +
 	"ClientsOff\x12\x1f\n" +
 	"\vwas_drained\x18\x01 \x01(\bR\n" +
