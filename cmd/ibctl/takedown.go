@@ -138,12 +138,26 @@ func (inv *invocation) runJob(ctx context.Context, job *takedown.Job) (err error
 	if err := job.Run(ctx); err != nil || job.Operation == nil {
 		return err
 	}
+	inv.forgetDrained(job.Devices)
 	for _, d := range job.Devices {
 		if err := inv.untilServed(ctx, d.Name, false); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// forgetDrained ends the records of devices that are gone, as ibctl serve does.
+func (inv *invocation) forgetDrained(devices []rdma.Device) {
+	for _, d := range devices {
+		index, ok := d.Index.Get()
+		if !ok {
+			continue // it never was
+		}
+		if err := drained.Open(drained.Dir).Forget(index); err != nil {
+			inv.printer().Warn(rdma.Warning{Object: d.Name, Op: "forget that it was drained", Err: err})
+		}
+	}
 }
 
 // withSubDevices puts before each device what the kernel removes with it.
