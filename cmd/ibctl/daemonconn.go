@@ -23,6 +23,9 @@ const noSocket = "none"
 // so at once, unless it is stopped or worse.
 const greetingLimit = 2 * time.Second
 
+// opWithout is what a verb does where ibctl serve cannot be asked, unless it refuses.
+const opWithout = "ask, so doing without it"
+
 // errOtherNamespace means that ibctl serve sees devices from another network
 // namespace.
 var errOtherNamespace = errors.New("it sees the devices from another network namespace")
@@ -65,7 +68,7 @@ func (inv *invocation) askDaemon(ctx context.Context) (*daemonConn, error) {
 		return nil, err
 	default:
 		inv.without = err
-		inv.notes = append(inv.notes, rdma.Warning{Object: "ibctl serve", Op: "ask, so doing without it", Err: err})
+		inv.notes = append(inv.notes, rdma.Warning{Object: "ibctl serve", Op: opWithout, Err: err})
 	}
 	return inv.daemon, nil
 }

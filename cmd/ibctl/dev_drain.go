@@ -63,8 +63,9 @@ func (inv *invocation) devUndrain(c *cli.Context) error {
 	if err != nil {
 		return orInterruption(ctx, err)
 	}
-	inv.printer().Warn(found.warnings...)
-	return orInterruption(ctx, inv.undrain(ctx, found.targets[0].device, all))
+	err = inv.undrain(ctx, found.targets[0].device, all)
+	inv.printer().Warn(inv.exceptWithout(found.warnings, err)...)
+	return orInterruption(ctx, err)
 }
 
 // undrain puts a device and its sub-devices back, itself first.

@@ -185,7 +185,7 @@ func withoutSubDevices(devices []rdma.Device) []rdma.Device {
 // printTakedown says what was done, or would be. People are told only of plans and
 // failures, and of what failed there is no document.
 func (inv *invocation) printTakedown(f found, job *takedown.Job, failed error) error {
-	f.warnings = append(f.warnings, job.Warnings...)
+	f.warnings = append(inv.exceptWithout(f.warnings, failed), job.Warnings...)
 	planned := slices.ContainsFunc(job.Steps, func(s takedown.Step) bool { return !s.Done })
 	if !planned && (failed != nil || !inv.format.Structured()) {
 		inv.printer().Warn(f.warnings...)
@@ -197,6 +197,15 @@ func (inv *invocation) printTakedown(f found, job *takedown.Job, failed error) e
 		Name: func(s takedown.Step) string { return s.Device },
 	})
 	return cmp.Or(inv.takedownFailure(job, failed), err)
+}
+
+// exceptWithout leaves out that the verb does without ibctl serve, if it has refused
+// to.
+func (inv *invocation) exceptWithout(warnings []rdma.Warning, failed error) []rdma.Warning {
+	if failed == nil || !errors.Is(failed, inv.without) {
+		return warnings
+	}
+	return slices.DeleteFunc(warnings, func(w rdma.Warning) bool { return w.Op == opWithout })
 }
 
 // takedownFailure lists who is in the way one by one.

@@ -99,4 +99,7 @@ func TestDaemonStopped(t *testing.T) {
 	if r := ibctl(t, "", "gid", "show", "--socket", api.Socket); r.code != 75 {
 		t.Errorf("who insists on it gets %+v", r)
 	}
+	if r := ibctl(t, "", "dev", "drain", "rxe0"); r.code != 75 || !strings.Contains(r.stderr, "ibctl serve has clients on the devices, and cannot be asked") || strings.Contains(r.stderr, "doing without") {
+		t.Errorf("who needs it gets %+v", r)
+	}
 }
