@@ -135,7 +135,12 @@ func (inv *invocation) runJob(ctx context.Context, job *takedown.Job) (err error
 		return err
 	}
 	defer lock.Release()
-	if err := job.Run(ctx); err != nil || job.Operation == nil {
+	store := drained.Open(drained.Dir)
+	before := drainedOf(store, job.Devices)
+	if err = job.Run(ctx); err != nil && job.Keep {
+		inv.drainNone(ctx, job, store, before)
+	}
+	if err != nil || job.Operation == nil {
 		return err
 	}
 	inv.forgetDrained(job.Devices)
@@ -145,6 +150,34 @@ func (inv *invocation) runJob(ctx context.Context, job *takedown.Job) (err error
 		}
 	}
 	return nil
+}
+
+// drainedOf returns the indexes of those devices that are drained.
+func drainedOf(store drained.Store, devices []rdma.Device) map[uint32]bool {
+	found := map[uint32]bool{}
+	for _, d := range devices {
+		if _, is, err := store.Get(d); is && err == nil {
+			found[d.Index.Or(0)] = true
+		}
+	}
+	return found
+}
+
+// drainNone puts back what a job that failed has drained: a device and its parts
+// are drained together or not at all. The device goes first, as in an undrain.
+func (inv *invocation) drainNone(ctx context.Context, job *takedown.Job, store drained.Store, before map[uint32]bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+	defer cancel()
+	after := drainedOf(store, job.Devices)
+	for _, d := range slices.Backward(job.Devices) {
+		index := d.Index.Or(0)
+		if !after[index] || before[index] {
+			continue
+		}
+		if err := inv.putIntoService(ctx, job.Service, store, d); err != nil {
+			job.Warnings = append(job.Warnings, rdma.Warning{Object: d.Name, Op: "put back into service", Err: err})
+		}
+	}
 }
 
 // forgetDrained ends the records of devices that are gone, as ibctl serve does.
