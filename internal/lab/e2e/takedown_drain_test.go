@@ -60,7 +60,9 @@ func TestDrainLasts(t *testing.T) {
 	waitFor(t, "ib_write_bw to open the device", func() bool { return hasOpen(bw.Process.Pid, "uverbs0") })
 	must(t, 75, "ib_write_bw (pid ", "dev", "drain", "rxe0")
 	must(t, 0, "", "dev", "drain", "rxe0", "--evict", "term")
-	s.stop(t)
+	_ = s.cmd.Process.Kill() // the next start cleans up
+	_ = s.cmd.Wait()
+	_ = s.Close()
 
 	must(t, 75, "ibctl dev undrain rxe0 puts it back", "gid", "show", "rxe0")
 	must(t, 0, "", "dev", "rename", "rxe0", "rxe7")
