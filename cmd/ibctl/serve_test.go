@@ -59,7 +59,7 @@ func underManager(t *testing.T, args ...string) *serviceManager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.cmd = exec.Command("bash", append([]string{"-c", `LISTEN_PID=$$ exec -a ibctl "$0" "$@"`, exe, "--socket", m.socket, "serve"}, args...)...)
+	m.cmd = exec.Command("bash", append([]string{"-c", `LISTEN_PID=$$ exec -a ibctl "$0" "$@"`, exe, "--root", captured(t), "--socket", m.socket, "serve"}, args...)...)
 	m.cmd.ExtraFiles = []*os.File{file}
 	m.cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "NOTIFY_SOCKET="+notify, "WATCHDOG_USEC=200000", "JOURNAL_STREAM=1:2")
 	stderr, err := m.cmd.StderrPipe()
@@ -74,6 +74,17 @@ func underManager(t *testing.T, args ...string) *serviceManager {
 		_, _ = io.Copy(m.log, stderr)
 	}()
 	return m
+}
+
+// captured is a tree without devices: of those of this host there may be one ibctl
+// serve only, which may run.
+func captured(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "class/infiniband"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return root
 }
 
 // hear waits until the service says so.

@@ -46,13 +46,21 @@ func takeName(text string, own uint32) (*name, error) {
 		holder, err := holderOf(text)
 		switch {
 		case err == nil && (holder.UID == 0 || holder.UID == own):
-			return nil, fmt.Errorf("%w: process %d has the name %s in this network namespace", ErrRunning, holder.PID, text)
+			return nil, fmt.Errorf("%w: %s has the name %s in this network namespace", ErrRunning, process(holder), text)
 		case err == nil:
-			return nil, fmt.Errorf("%s: %w but to user %d, process %d", text, errStranger, holder.UID, holder.PID)
+			return nil, fmt.Errorf("%s: %w but to user %d, %s", text, errStranger, holder.UID, process(holder))
 		case time.Now().After(deadline): // it is neither given up nor listened at
 			return nil, fmt.Errorf("%s: %w: %w", text, errStranger, err)
 		}
 	}
+}
+
+// process names a peer, which may be in a container of its own.
+func process(p api.Peer) string {
+	if p.PID == 0 {
+		return "a process of another PID namespace"
+	}
+	return fmt.Sprintf("process %d", p.PID)
 }
 
 func holderOf(text string) (api.Peer, error) {
