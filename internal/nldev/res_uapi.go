@@ -2,14 +2,18 @@ package nldev
 
 // enum rdma_nldev_command
 const (
-	cmdResGet     = 9
-	cmdResQPGet   = 10
-	cmdResCMIDGet = 11
-	cmdResCQGet   = 12
-	cmdResMRGet   = 13
-	cmdResPDGet   = 14
-	cmdResCtxGet  = 22
-	cmdResSRQGet  = 23
+	cmdResGet       = 9
+	cmdResQPGet     = 10
+	cmdResCMIDGet   = 11
+	cmdResCQGet     = 12
+	cmdResMRGet     = 13
+	cmdResPDGet     = 14
+	cmdResQPGetRaw  = 19
+	cmdResCQGetRaw  = 20
+	cmdResMRGetRaw  = 21
+	cmdResCtxGet    = 22
+	cmdResSRQGet    = 23
+	cmdResSRQGetRaw = 25
 )
 
 // enum rdma_nldev_attr; the comment is the payload.
@@ -55,6 +59,7 @@ const (
 	attrResMRN          = 62  // u32
 	attrResCMIDN        = 63  // u32
 	attrResCtxN         = 64  // u32
+	attrResRaw          = 85  // octets
 	attrResCtx          = 86  // nested: entries of type 87
 	attrResSRQ          = 88  // nested: entries of type 89
 	attrResSRQN         = 90  // u32

@@ -2,7 +2,6 @@ package nldev
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/vishvananda/netlink/nl"
@@ -146,7 +145,7 @@ func (q *qpCounterMessage) set(a attr) error {
 	case attrResQP:
 		return eachAttr(a.data, q.addQP)
 	case attrStatHWCounters:
-		return q.addCounters(a)
+		return addCounters(&q.Counters, a)
 	}
 	return q.Owner.set(a)
 }
@@ -166,16 +165,6 @@ func (q *qpCounterMessage) addQP(entry attr) error {
 		q.QPs = append(q.QPs, n)
 	}
 	return err
-}
-
-func (q *qpCounterMessage) addCounters(table attr) error {
-	var bad error
-	add := intoCounters(&q.Counters)
-	err := eachAttr(table.data, func(entry attr) error {
-		bad = errors.Join(bad, add(entry.data))
-		return nil
-	})
-	return errors.Join(err, bad)
 }
 
 func (a attr) counterMode() (CounterMode, error) { v, err := a.u32(); return CounterMode(v), err }

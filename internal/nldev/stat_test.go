@@ -13,11 +13,8 @@ import (
 	"github.com/ibctl/ibctl/core/rdma"
 )
 
-// statKernels are those of which there are recorded statistics.
-var statKernels = []string{"6.12", "7.x"}
-
 func TestCounters(t *testing.T) {
-	for _, k := range statKernels {
+	for _, k := range kernels {
 		list, err := replay(t, k, "stat-get").Counters(t.Context(), 0, 1)
 		if err != nil || len(list) < 15 {
 			t.Fatalf("%s: %d counters, %v", k, len(list), err)
@@ -34,7 +31,7 @@ func TestCounters(t *testing.T) {
 }
 
 func TestCounterStates(t *testing.T) {
-	for _, k := range statKernels {
+	for _, k := range kernels {
 		list, err := replay(t, k, "stat-status").CounterStates(t.Context(), 0, 1)
 		if err != nil || len(list) < 15 || list[0].Name != "sent_pkts" || list[0].On.IsKnown() || list[1].Index != 1 {
 			t.Errorf("%s: %+v, %v", k, list, err)
@@ -49,7 +46,7 @@ func TestCounterStates(t *testing.T) {
 }
 
 func TestAutoCounters(t *testing.T) {
-	for _, k := range statKernels {
+	for _, k := range kernels {
 		m, err := replay(t, k, "stat-mode").AutoCounters(t.Context(), 0, 1)
 		if err != nil || m.Mode != CountersNone || m.ByType || m.ByPID {
 			t.Errorf("%s: %+v, %v", k, m, err)
@@ -77,7 +74,7 @@ func hwCounter(name string, value uint64) *nl.RtAttr {
 // No driver of the lab has counters for queue pairs; this is how
 // fill_res_counter_entry (drivers/infiniband/core/nldev.c) lays them out.
 func TestQPCounters(t *testing.T) {
-	for _, k := range statKernels {
+	for _, k := range kernels {
 		if list, err := replay(t, k, "stat-qp-dump").QPCounters(t.Context(), 0); err != nil || len(list) > 0 {
 			t.Errorf("%s: %+v, %v", k, list, err)
 		}
@@ -168,7 +165,7 @@ func TestBindTellsTheSet(t *testing.T) {
 }
 
 func FuzzCounters(f *testing.F) {
-	fuzz(f, []string{"stat-get", "stat-status", "stat-qp-dump"}, func(payload []byte) ([]Counter, error) {
+	fuzz(f, []string{"stat-get", "stat-status", "stat-qp-dump", "stat-mr-dump"}, func(payload []byte) ([]Counter, error) {
 		var all []Counter
 		var states []CounterState
 		err := errors.Join(eachEntry(payload, attrStatHWCounters, intoCounters(&all)), eachEntry(payload, attrStatHWCounters, func(entry []byte) error {
@@ -177,6 +174,9 @@ func FuzzCounters(f *testing.F) {
 			return err
 		}), eachEntry(payload, attrStatCounter, func(entry []byte) error {
 			_, err := decodeQPCounter(entry)
+			return err
+		}), eachEntry(payload, attrResMR, func(entry []byte) error {
+			_, err := decode[MRCounters](entry)
 			return err
 		}))
 		return all, err

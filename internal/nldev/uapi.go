@@ -99,6 +99,14 @@ func opName(op uint16) string {
 		return "RES_CTX_GET"
 	case cmdResSRQGet:
 		return "RES_SRQ_GET"
+	case cmdResQPGetRaw:
+		return "RES_QP_GET_RAW"
+	case cmdResCQGetRaw:
+		return "RES_CQ_GET_RAW"
+	case cmdResMRGetRaw:
+		return "RES_MR_GET_RAW"
+	case cmdResSRQGetRaw:
+		return "RES_SRQ_GET_RAW"
 	case cmdGetCharDev:
 		return "GET_CHARDEV"
 	case cmdStatSet:

@@ -26,6 +26,13 @@ var ops = map[uint16]string{9: "res-get", 12: "res-cq", 13: "res-mr", 14: "res-p
 // recorded answers as a kernel did on which ibv_srq_pingpong -q 2 ran.
 func recorded(t testing.TB, kernel string) *nldev.Conn {
 	t.Helper()
+	answers := recordedAnswers(t, kernel)
+	return nldev.Replay(func(op uint16) [][]byte { return answers[ops[op]] })
+}
+
+// recordedAnswers are the datagrams of a kernel, by what they are called.
+func recordedAnswers(t testing.TB, kernel string) map[string][][]byte {
+	t.Helper()
 	f, err := os.Open("../nldev/testdata/recorded/" + kernel + ".txt")
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +47,7 @@ func recorded(t testing.TB, kernel string) *nldev.Conn {
 		}
 		answers[name] = append(answers[name], raw)
 	}
-	return nldev.Replay(func(op uint16) [][]byte { return answers[ops[op]] })
+	return answers
 }
 
 // procTree is a /proc with one process, whose thread has another name.
