@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/internal/schematest"
 	"github.com/ibctl/ibctl/plugins/roce/rocev1"
 )
 
@@ -69,7 +68,7 @@ func TestGIDChanges(t *testing.T) {
 	if err := output.Print(p, gidChangeList(items)); err != nil {
 		t.Fatal(err)
 	}
-	if err := validDocument("GIDChangeList", document.Bytes()); err != nil {
+	if err := schematest.Validate("GIDChangeList", document.Bytes()); err != nil {
 		t.Errorf("%v\n%s", err, document.String())
 	}
 }
@@ -81,30 +80,4 @@ func TestGIDWatchRefusals(t *testing.T) {
 			t.Errorf("%q: exit code %d: %s", args, code, problems.String())
 		}
 	}
-}
-
-// validDocument holds a document against the schema of its kind.
-func validDocument(kind string, text []byte) error {
-	schema, err := output.Schema(kind)
-	if err != nil {
-		return err
-	}
-	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
-	if err != nil {
-		return err
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource(kind, parsed); err != nil {
-		return err
-	}
-	compiled, err := c.Compile(kind)
-	if err != nil {
-		return err
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	return compiled.Validate(doc)
 }

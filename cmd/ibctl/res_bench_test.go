@@ -19,6 +19,7 @@ import (
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/procfs"
 	"github.com/ibctl/ibctl/internal/resources"
+	"github.com/ibctl/ibctl/internal/schematest"
 )
 
 // recordedQPs are the datagrams of a dump of n QPs: an entry that a kernel sent,
@@ -124,7 +125,7 @@ func printQPs(ctx context.Context, reader *resources.Reader, format output.Forma
 		items[i] = o.Attrs
 	}
 	p := output.Printer{Out: out, Err: io.Discard, Format: format}
-	return len(items), output.Print(p, objectView(resources.QP).result(items, nil))
+	return len(items), output.Print(p, objectView(resources.QP, false).result(items, nil))
 }
 
 // BenchmarkResQP is ibctl res qp from the kernel's messages to the printed text.
@@ -171,7 +172,7 @@ func TestResQPOfManyIsWhole(t *testing.T) {
 	if lines := strings.Count(out.String(), `"lqpn":`); lines != n {
 		t.Errorf("%d QPs in the document, want %d", lines, n)
 	}
-	if err := validDocument("QPList", []byte(out.String())); err != nil {
+	if err := schematest.Validate("QPList", []byte(out.String())); err != nil {
 		t.Error(err)
 	}
 }

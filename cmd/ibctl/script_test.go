@@ -3,34 +3,74 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ibctl/ibctl/core"
+	"github.com/ibctl/ibctl/core/plugin"
 	"github.com/ibctl/ibctl/internal/api"
 	"github.com/ibctl/ibctl/internal/api/apiv1"
-	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/internal/schematest"
+	"github.com/ibctl/ibctl/internal/takedown"
 )
 
 // TestMain lets the test binary be ibctl, for scripts and for the plugins that
 // ibctl starts through /proc/self/exe.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ibctl": main})
+	testscript.Main(m, map[string]func(){"ibctl": checkedMain})
+}
+
+// schemasSeen names, in the environment of scripts, the directory in which kinds of
+// documents leave a mark that were printed.
+const schemasSeen = "IBCTL_TEST_KINDS"
+
+// exitNotByTheSchema is no exit code of ibctl's: no script expects it.
+const exitNotByTheSchema = 99
+
+// checkedMain is main for scripts: whatever they run and have printed as JSON or
+// YAML is held against its schema, without a script having to ask for it.
+func checkedMain() {
+	if _, serves := plugin.ServeName(os.Args); serves || takedown.IsChild(os.Args) {
+		main()
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(os.Args, os.Stdin, io.MultiWriter(os.Stdout, &stdout), io.MultiWriter(os.Stderr, &stderr))
+	kinds, err := schematest.Check(os.Args[1:], stdout.String(), stderr.String())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = exitNotByTheSchema
+	}
+	for _, k := range kinds {
+		if err := os.WriteFile(filepath.Join(os.Getenv(schemasSeen), k), nil, 0o600); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(code)
 }
 
 // TestScripts runs testdata/script/*.txtar: ibctl on trees that the scripts
 // carry. With IBCTL_UPDATE_SCRIPTS set, expected output is rewritten, to be looked at.
 func TestScripts(t *testing.T) {
 	update := os.Getenv("IBCTL_UPDATE_SCRIPTS") != ""
+	seen := t.TempDir()
+	t.Run("scripts", func(t *testing.T) { runScripts(t, update, seen) })
+	if run := flag.Lookup("test.run"); run == nil || !strings.Contains(run.Value.String(), "/") { // and so all ran
+		checkKindsSeen(t, seen)
+	}
+}
+
+func runScripts(t *testing.T, update bool, seen string) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: update,
@@ -49,6 +89,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("SRC", dir)
+			env.Setenv(schemasSeen, seen)
 			env.Setenv("GORACE", raceEnv)
 			// The path of a socket must be short.
 			short, err := os.MkdirTemp("", "ib")
@@ -134,29 +175,11 @@ func cmdValid(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: valid [-lines] KIND FILE")
 	}
-	schema := compileSchema(ts, args[0])
 	documents := [][]byte{[]byte(ts.ReadFile(args[1]))}
 	if lines {
 		documents = bytes.Split(bytes.TrimSpace(documents[0]), []byte("\n"))
 	}
 	for _, text := range documents {
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-		ts.Check(err)
-		if err := schema.Validate(doc); err != nil {
-			ts.Fatalf("%v\n%s", err, text)
-		}
+		ts.Check(schematest.Validate(args[0], text))
 	}
-}
-
-func compileSchema(ts *testscript.TestScript, kind string) *jsonschema.Schema {
-	text, err := output.Schema(kind)
-	ts.Check(err)
-	var doc any
-	ts.Check(json.Unmarshal(text, &doc))
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	ts.Check(c.AddResource(kind, doc))
-	schema, err := c.Compile(kind)
-	ts.Check(err)
-	return schema
 }

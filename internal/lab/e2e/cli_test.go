@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
-	"strings"
+	"slices"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/ibctl/ibctl/internal/lab"
-	"github.com/ibctl/ibctl/internal/output"
+	"github.com/ibctl/ibctl/internal/schematest"
 )
 
 // cliTopology has a bit of everything that ibctl must agree with its peers on:
@@ -53,7 +51,19 @@ func runCLI(t testing.TB, cmd *exec.Cmd) cliResult {
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%s: %v", cmd, err)
 	}
-	return cliResult{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	r := cliResult{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	if i := slices.Index(cmd.Args, "ibctl"); i >= 0 {
+		checkAnswer(t, cmd.Args[i+1:], r)
+	}
+	return r
+}
+
+// checkAnswer holds what ibctl printed against its schema, if that is JSON or YAML.
+func checkAnswer(t testing.TB, args []string, r cliResult) {
+	t.Helper()
+	if _, err := schematest.Check(args, r.stdout, r.stderr); err != nil {
+		t.Error(err)
+	}
 }
 
 // object is an item of a document.
@@ -72,7 +82,6 @@ func ibctlItems(t testing.TB, netns string, args ...string) []object {
 		Items, Warnings []object
 	}
 	decode(t, r.stdout, &doc)
-	checkSchema(t, doc.Kind, r.stdout)
 	if len(doc.Warnings) > 0 {
 		t.Errorf("ibctl %q warns: %v", args, doc.Warnings)
 	}
@@ -82,27 +91,8 @@ func ibctlItems(t testing.TB, netns string, args ...string) []object {
 // checkSchema holds a document against the JSON Schema of its kind.
 func checkSchema(t testing.TB, kind, text string) {
 	t.Helper()
-	schema, err := output.Schema(kind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rules any
-	decode(t, string(schema), &rules)
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource(kind, rules); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := c.Compile(kind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err == nil {
-		err = compiled.Validate(doc)
-	}
-	if err != nil {
-		t.Errorf("%s: %v in\n%s", kind, err, text)
+	if err := schematest.Validate(kind, []byte(text)); err != nil {
+		t.Error(err)
 	}
 }
 

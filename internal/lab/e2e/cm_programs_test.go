@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,7 +33,10 @@ func startProgram(t *testing.T, name string, args ...string) *background {
 	}
 	go func() {
 		defer close(b.done)
-		for sc := bufio.NewScanner(out); sc.Scan(); {
+		for sc, n := bufio.NewScanner(out), 0; sc.Scan(); n++ {
+			if n < checkedLines {
+				checkLine(t, b.cmd.Args, sc.Text())
+			}
 			select {
 			case b.lines <- sc.Text():
 			default: // nobody is that curious
@@ -42,6 +46,18 @@ func startProgram(t *testing.T, name string, args ...string) *background {
 	}()
 	t.Cleanup(func() { b.stop(syscall.SIGKILL) })
 	return b
+}
+
+// checkedLines are how many lines of a program that goes on are held against their
+// schema: the rest are of the same making, and there may be thousands.
+const checkedLines = 20
+
+// checkLine is checkAnswer for a line of a program that has not ended.
+func checkLine(t *testing.T, args []string, line string) {
+	t.Helper()
+	if i := slices.Index(args, "ibctl"); i >= 0 && strings.HasPrefix(line, "{") {
+		checkAnswer(t, args[i+1:], cliResult{stdout: line})
+	}
 }
 
 func (b *background) stop(s os.Signal) {

@@ -17,6 +17,9 @@ func run(t testing.TB, name string, args ...string) string {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s%s", cmd, err, out, stderr.String())
 	}
+	if name == "ibctl" {
+		checkAnswer(t, args, cliResult{stdout: string(out), stderr: stderr.String()})
+	}
 	return string(out)
 }
 
