@@ -35,8 +35,6 @@ type candidate struct{ text, explanation string }
 // candidates returns what can stand for a placeholder. prefix is what is typed.
 func (inv *invocation) candidates(placeholder, prefix string) []candidate {
 	switch placeholder {
-	case "FORMAT":
-		return plainCandidates(formatNames())
 	case "DIR":
 		return plainCandidates([]string{directories})
 	case "TYPE":
@@ -94,12 +92,13 @@ func plainCandidates(texts []string) []candidate {
 	return all
 }
 
-func formatNames() []string {
-	var names []string
-	for _, f := range output.Formats() {
-		names = append(names, string(f))
+// formatNames are the formats that a verb has, or without one all.
+func formatNames(verb string) (names []string) {
+	forms := output.LegacyFormats()
+	if verb != "" {
+		forms = legacyForms[verb]
 	}
-	for _, f := range output.LegacyFormats() {
+	for _, f := range append(output.Formats(), forms...) {
 		names = append(names, string(f))
 	}
 	return names

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/host"
+	"github.com/ibctl/ibctl/internal/resources"
 	"github.com/ibctl/ibctl/plugins/cm"
 	"github.com/ibctl/ibctl/plugins/cm/cmv1"
 )
@@ -90,10 +91,10 @@ type cmAnswer[T any] struct {
 }
 
 // fail notes that a target could not be asked about. A device that went away
-// since it was listed, or is drained, is missed only by those who asked for it by
-// name.
+// since it was listed, or is drained, or has no raw records, is missed only by those
+// who asked for it by name.
 func (a *cmAnswer[T]) fail(t target, op string, err error) {
-	if !t.named && (isGone(err) || isOutOfService(err)) {
+	if !t.named && (isGone(err) || isOutOfService(err) || errors.Is(err, resources.ErrNoRaw)) {
 		a.warnings = append(a.warnings, rdma.Warning{Object: t.name(), Op: op, Err: err})
 		return
 	}

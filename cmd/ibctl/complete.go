@@ -98,10 +98,24 @@ func (inv *invocation) flagValues(app *cli.App, path []string, name, prefix stri
 	for _, f := range flags {
 		if slices.Contains(f.Names(), name) {
 			placeholder, _ := unquote(f)
+			if placeholder == "FORMAT" {
+				return plainCandidates(formatNames(verbAt(app, path)))
+			}
 			return inv.candidates(placeholder, prefix)
 		}
 	}
 	return nil
+}
+
+// verbAt returns the verb at path, which a bare noun has too.
+func verbAt(app *cli.App, path []string) string {
+	verb := strings.Join(path, " ")
+	if len(path) == 1 {
+		if verbs := find(app.Commands, path).Subcommands; len(verbs) > 0 {
+			verb += " " + verbs[0].Name
+		}
+	}
+	return verb
 }
 
 // arguments completes a noun, a verb or an argument.

@@ -20,7 +20,8 @@ ibctl serve it follows the devices itself, and there are no clients.`,
 		UsageText: "ibctl events\tfrom now on\n" +
 			"ibctl events --since-boot\twhat ibctl serve has seen since its start, first\n" +
 			"ibctl events --since-boot --no-follow -o json\tonly that, as one document\n" +
-			"ibctl events -o jsonl\tan object a line, for a program",
+			"ibctl events -o jsonl\tan object a line, for a program\n" +
+			"ibctl events -o rdma-json\tthe kernel's own, as rdma -j monitor",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "since-boot", Usage: "begin with what ibctl serve has kept since it started"},
 			&cli.BoolFlag{Name: "no-follow", Usage: "do not wait for more; with --since-boot"},
@@ -47,11 +48,16 @@ func (inv *invocation) events(c *cli.Context) error {
 		return usagef("--no-follow without --since-boot shows nothing")
 	case follow && whole:
 		return usagef("-o %s is one document, and events go on: use -o jsonl, or --since-boot with --no-follow", inv.format)
+	case replay && inv.format == output.RDMAJSON:
+		return usagef("-o %s is what the kernel sends from now on: it does not go with --since-boot", inv.format)
 	}
 	ctx, cancel := inv.limit(c.Context)
 	defer cancel()
 	ctx, stop := interruptible(ctx)
 	defer stop()
+	if inv.format == output.RDMAJSON {
+		return inv.kernelEvents(ctx)
+	}
 	source, stopSource, err := inv.openEvents(ctx, replay, follow)
 	if err != nil {
 		return orInterruption(ctx, err)

@@ -59,7 +59,7 @@ func exits() []exit {
 		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning, core.ErrDrained, core.ErrDraining), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(
 			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace, drained.ErrNoIndex, syscall.EOPNOTSUPP),
-			isAny(counters.ErrUnsupported, counters.ErrNone, resources.ErrUnavailable, resources.ErrUnsupported), isType[*supervisor.StartError], isType[*supervisor.DeadError],
+			isAny(counters.ErrUnsupported, counters.ErrNone, resources.ErrUnavailable, resources.ErrUnsupported, resources.ErrNoRaw), isType[*supervisor.StartError], isType[*supervisor.DeadError],
 			isStatus(codes.Unavailable, codes.Unimplemented))},
 		{exitPermission, "permission", either(isAny(fs.ErrPermission, config.ErrRefused, api.ErrStranger), isStatus(codes.PermissionDenied))},
 		{exitFailed, "failed", func(error) bool { return true }},

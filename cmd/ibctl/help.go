@@ -78,6 +78,9 @@ func helpOn(app *cli.App, path []string) string {
 	}
 	section(b, "Flags", flagRows(c.Flags))
 	section(b, "Examples", exampleRows(c.UsageText))
+	if forms := legacyForms[strings.Join(path, " ")]; len(forms) > 0 {
+		fmt.Fprintf(b, "\nForms of older tools: -o %s.\n", strings.ReplaceAll(formList(forms), ",", ", -o "))
+	}
 	fmt.Fprintf(b, "\nibctl help lists the options that every command has; the manual is %s.\n", manual(path[0]))
 	return b.String()
 }

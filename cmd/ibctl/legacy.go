@@ -6,20 +6,43 @@ import (
 	"strings"
 
 	"github.com/ibctl/ibctl/core/rdma"
-	"github.com/ibctl/ibctl/internal/counters"
 	"github.com/ibctl/ibctl/internal/output"
 )
 
 // Here is what old hands know: the output of other tools, for scripts that move
 // over with one word changed. What those get wrong is not copied.
 
-// legacyForms says which verbs know which of the older forms.
-var legacyForms = map[string][]output.Format{
-	"dev list":  {output.RDMAJSON, output.IBDev2Netdev},
-	"dev show":  {output.RDMAJSON, output.IBDev2Netdev},
-	"gid show":  {output.ShowGIDs},
-	"cm list":   {output.RDMAJSON},
-	"stat show": {output.RDMAJSON},
+// legacyForms says which verbs know which of the older forms, and legacyKinds the
+// kinds of their documents.
+var legacyForms, legacyKinds = legacyOf([]legacyVerb{
+	{"dev list", "DeviceList", []output.Format{output.RDMAJSON, output.IBDev2Netdev}},
+	{"dev show", "DeviceList", []output.Format{output.RDMAJSON, output.IBDev2Netdev}},
+	{"port list", "PortList", rdmaOnly}, {"port show", "PortList", rdmaOnly},
+	{"gid show", "GIDList", []output.Format{output.ShowGIDs}},
+	{"cm list", "CMIDList", rdmaOnly},
+	{"res list", "ResourceCountList", rdmaOnly}, {"res qp", "QPList", rdmaOnly}, {"res cq", "CQList", rdmaOnly}, {"res mr", "MRList", rdmaOnly},
+	{"res pd", "PDList", rdmaOnly}, {"res ctx", "ContextList", rdmaOnly}, {"res srq", "SRQList", rdmaOnly}, {"res cm-id", "ResourceCMIDList", rdmaOnly},
+	{"stat show", "CounterList", rdmaOnly}, {"stat qp", "QPCounterList", rdmaOnly}, {"stat mr", "MRCounterList", rdmaOnly}, {"stat mode", "CounterModeList", rdmaOnly},
+	{"system show", "SystemState", rdmaOnly},
+	{"events", "EventList", rdmaOnly},
+	{"batch", "", output.LegacyFormats()}, // of its lines
+})
+
+var rdmaOnly = []output.Format{output.RDMAJSON}
+
+// legacyVerb is a verb that knows older forms.
+type legacyVerb struct {
+	verb, kind string
+	forms      []output.Format
+}
+
+func legacyOf(verbs []legacyVerb) (forms, kinds map[string][]output.Format) {
+	forms, kinds = map[string][]output.Format{}, map[string][]output.Format{}
+	for _, v := range verbs {
+		forms[v.verb], kinds[v.kind] = v.forms, v.forms
+	}
+	delete(kinds, "")
+	return forms, kinds
 }
 
 // checkFormat refuses the form of an older tool for a verb that has none, before
@@ -31,76 +54,12 @@ func (l line) checkFormat() error {
 	}
 	e := usagef("ibctl %s has no form -o %s", verb, f)
 	for name, forms := range legacyForms {
-		if slices.Contains(forms, f) {
+		if slices.Contains(forms, f) && name != "batch" {
 			e.candidates = append(e.candidates, fmt.Sprintf("ibctl %s -o %s", name, f))
 		}
 	}
 	slices.Sort(e.candidates)
 	return e
-}
-
-// rdmaDevices is rdma -j dev show.
-func rdmaDevices(devices []rdma.Device) (objects []output.Object) {
-	for _, d := range devices {
-		var o output.Object
-		addKnown(&o, "ifindex", d.Index)
-		o.Add("ifname", d.Name)
-		o.AddText("node_type", text(d.NodeType))
-		o.AddText("protocol", string(d.Protocol))
-		o.AddText("fw", d.Firmware)
-		o.AddText("node_guid", text(d.NodeGUID))
-		o.AddText("sys_image_guid", text(d.SysImageGUID))
-		o.AddText("type", d.Type)
-		o.AddText("parent", d.Parent)
-		objects = append(objects, o)
-	}
-	return objects
-}
-
-// addKnown adds a member whose value is known.
-func addKnown[T any](o *output.Object, key string, value rdma.Opt[T]) {
-	if v, ok := value.Get(); ok {
-		o.Add(key, v)
-	}
-}
-
-// rdmaCMIDs is rdma -j resource show cm_id, whose pid is the number of a thread.
-func rdmaCMIDs(ids []cmID) (objects []output.Object) {
-	for _, id := range ids {
-		var o output.Object
-		addKnown(&o, "ifindex", id.index)
-		o.Add("ifname", id.Device)
-		addKnown(&o, "port", id.Port)
-		addKnown(&o, "cm-idn", id.Number)
-		addKnown(&o, "lqpn", id.QPN)
-		o.AddText("qp-type", id.QPType)
-		o.AddText("state", id.State)
-		o.AddText("ps", id.PortSpace)
-		addKnown(&o, "pid", id.TID)
-		o.AddText("comm", id.Comm)
-		o.AddText("src-addr", id.Source)
-		o.AddText("dst-addr", id.Destination)
-		objects = append(objects, o)
-	}
-	return objects
-}
-
-// rdmaStats is rdma -j statistic show: an object for each port. What rdma does not
-// have is left out: the management agent's counters, and those of whole devices.
-func rdmaStats(items []statItem) (objects []output.Object) {
-	last := ""
-	for _, i := range items {
-		port, ok := i.Port.Get()
-		if !ok || i.Source == counters.PMA {
-			continue
-		}
-		if i.name() != last {
-			last = i.name()
-			objects = append(objects, output.Object{{Key: "ifname", Value: i.Device}, {Key: "port", Value: port}})
-		}
-		objects[len(objects)-1].Add(i.Name, i.Value)
-	}
-	return objects
 }
 
 // ibdev2netdev shows which netdev is behind which port. A port is up if it is

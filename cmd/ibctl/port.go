@@ -128,6 +128,7 @@ var portView = view[portItem]{
 		{Header: "TIME", Cell: func(p portItem) string { return p.Time.Or(time.Time{}).Format(time.TimeOnly) }},
 		{Header: "CHANGE", Cell: func(p portItem) string { return p.Change }},
 	},
+	rdma: rdmaPorts,
 }
 
 func markPort(p portItem, at time.Time, change string) portItem {

@@ -53,6 +53,9 @@ func resKindCommand(inv *invocation, k resources.Kind) *cli.Command {
 		Flags:  slices.Concat(filterFlags(k), []cli.Flag{byFlag(), driverFlag()}, watchFlags("show what changes")),
 		Action: inv.resKind(k),
 	}
+	if slices.Contains(resources.RawKinds(), k) {
+		c.Flags = append([]cli.Flag{&cli.BoolFlag{Name: "raw", Usage: "the driver's own record of each, in the vendor's layout (Linux 5.9)"}}, c.Flags...)
+	}
 	if verb != string(k) {
 		c.Aliases = []string{string(k)}
 	}

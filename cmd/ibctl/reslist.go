@@ -10,6 +10,7 @@ import (
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/host"
+	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/resources"
 )
 
@@ -21,6 +22,7 @@ type resQuery struct {
 	kinds  []resources.Kind
 	filter resources.Filter
 	by     string
+	raw    bool // with the driver's own record of each object
 }
 
 // ask runs do with a query made of the flags and arguments.
@@ -32,6 +34,12 @@ func (inv *invocation) ask(c *cli.Context, kinds []resources.Kind, filter resour
 	if c.IsSet("by") && !slices.Contains(resources.SumKeys(), by) {
 		return &usageError{problem: "--by " + by + ": cannot sum up by that", candidates: resources.SumKeys()}
 	}
+	if c.IsSet("by") && inv.format == output.RDMAJSON {
+		return usagef("--by has no form -o %s, for rdma cannot sum up", inv.format)
+	}
+	if c.Bool("raw") && (c.IsSet("by") || c.Bool("watch")) {
+		return usagef("--raw shows single objects, once: it goes neither with --by nor with --watch")
+	}
 	ctx, cancel := inv.limit(c.Context)
 	defer cancel()
 	reader, err := resources.Open(resources.Options{DriverObjects: c.Bool("all")})
@@ -39,7 +47,7 @@ func (inv *invocation) ask(c *cli.Context, kinds []resources.Kind, filter resour
 		return err
 	}
 	defer reader.Close() //nolint:errcheck // nothing was written
-	return do(ctx, &resQuery{inv: inv, reader: reader, args: c.Args().Slice(), kinds: kinds, filter: filter, by: by})
+	return do(ctx, &resQuery{inv: inv, reader: reader, args: c.Args().Slice(), kinds: kinds, filter: filter, by: by, raw: c.Bool("raw")})
 }
 
 func (inv *invocation) resList(c *cli.Context) error {
@@ -61,7 +69,10 @@ func (inv *invocation) resKind(k resources.Kind) cli.ActionFunc {
 			if q.by != "" {
 				return q.run(ctx, c, q.sums, sumView(q.by))
 			}
-			return q.run(ctx, c, q.list, objectView(k))
+			if q.raw {
+				return q.run(ctx, c, q.list, rawView(k))
+			}
+			return q.run(ctx, c, q.list, objectView(k, c.Bool("all")))
 		})
 	}
 }
@@ -149,7 +160,11 @@ func (q *resQuery) listOf(ctx context.Context, k resources.Kind, t target) ([]re
 	if len(q.kinds) > 1 && errors.Is(err, resources.ErrUnsupported) {
 		err = nil
 	}
-	return slices.DeleteFunc(all, func(o resources.Object) bool { return !t.hasObject(o) || !q.filter.Passes(o) }), err
+	all = slices.DeleteFunc(all, func(o resources.Object) bool { return !t.hasObject(o) || !q.filter.Passes(o) })
+	if q.raw {
+		err = errors.Join(err, q.reader.AddRaw(ctx, t.device, all))
+	}
+	return all, err
 }
 
 // hasObject tells whether an object is at the port that the argument gave.

@@ -88,15 +88,17 @@ var listKinds = map[resources.Kind]string{
 	resources.SRQ: "SRQList", resources.CMID: "ResourceCMIDList",
 }
 
-func objectView(k resources.Kind) view[resources.Attrs] {
+func objectView(k resources.Kind, driver bool) view[resources.Attrs] {
 	key := func(l resources.Attrs) string { return resources.Object{Kind: k, Attrs: l}.Name() }
 	return view[resources.Attrs]{
 		kind: listKinds[k], columns: objectColumns(k), name: key, key: key, same: sameObject, mark: markAttrs, marks: attrMarks,
+		rdma: rdmaResources(k, driver),
 	}
 }
 
 var countView = view[resources.Attrs]{
 	kind: "ResourceCountList", columns: countColumns(), name: deviceOf, key: deviceOf, same: sameObject, mark: markAttrs, marks: attrMarks,
+	rdma: rdmaCounts,
 }
 
 func deviceOf(l resources.Attrs) string { return l.Text("device") }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/ibctl/ibctl/internal/output"
@@ -29,16 +31,30 @@ func schemaCommand(inv *invocation) *cli.Command {
 // kind is the item of a KindList document.
 type kind struct {
 	Kind string `json:"kind"`
+	// Forms are those of older tools that documents of the kind have as well.
+	Forms []output.Format `json:"forms,omitempty"`
 }
 
 func (inv *invocation) listKinds() error {
 	var kinds []kind
 	for _, k := range output.Kinds() {
-		kinds = append(kinds, kind{k})
+		kinds = append(kinds, kind{k, legacyKinds[k]})
 	}
 	name := func(k kind) string { return k.Kind }
 	return output.Print(inv.printer(), output.Result[kind]{
 		Kind: "KindList", Items: kinds, Name: name,
-		Body: output.Rows(kinds, []output.Column[kind]{{Header: "KIND", Cell: name}}),
+		Body: output.Rows(kinds, []output.Column[kind]{
+			{Header: "KIND", Cell: name},
+			{Header: "FORMS", Cell: func(k kind) string { return formList(k.Forms) }},
+		}),
 	})
+}
+
+// formList is "rdma-json,ibdev2netdev".
+func formList(forms []output.Format) string {
+	names := make([]string, len(forms))
+	for i, f := range forms {
+		names[i] = string(f)
+	}
+	return strings.Join(names, ",")
 }

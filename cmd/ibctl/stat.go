@@ -19,7 +19,7 @@ func statCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "stat", Category: categoryShow, Usage: "counters of devices, ports and queue pairs",
 		Subcommands: []*cli.Command{
-			statShowCommand(inv), statQPCommand(inv), statModeCommand(inv), statSetCommand(inv), statUnsetCommand(inv),
+			statShowCommand(inv), statQPCommand(inv), statMRCommand(inv), statModeCommand(inv), statSetCommand(inv), statUnsetCommand(inv),
 		},
 	}
 }

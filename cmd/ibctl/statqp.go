@@ -45,6 +45,7 @@ func (inv *invocation) statQP(c *cli.Context) error {
 		Kind: "QPCounterList", Items: items, Warnings: found.warnings,
 		Body: output.Rows(items, qpSetColumns),
 		Name: func(s counters.QPSet) string { return fmt.Sprintf("%s/%s", s.Device, text(s.Port)) },
+		RDMA: rdmaQPSets,
 	})
 }
 
@@ -103,6 +104,7 @@ func (inv *invocation) statMode(c *cli.Context, args []string) error {
 		Kind: "CounterModeList", Items: items, Warnings: found.warnings,
 		Body: output.Rows(items, statModeColumns),
 		Name: func(m counters.Mode) string { return fmt.Sprintf("%s/%d", m.Device, m.Port) },
+		RDMA: rdmaModes,
 	})
 }
 

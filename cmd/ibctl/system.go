@@ -69,6 +69,7 @@ func (inv *invocation) systemShow(c *cli.Context) error {
 				{Label: "copy-on-fork", Value: onOff(state.CopyOnFork)},
 			}}}),
 			Name: func(s subsystem.State) string { return text(s.Netns) },
+			RDMA: rdmaSystem,
 		})
 	})
 }

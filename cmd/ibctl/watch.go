@@ -38,7 +38,7 @@ func (inv *invocation) checkWatch(c *cli.Context) error {
 		return usagef("--interval %v: want more than nothing", c.Duration("interval"))
 	case watch && inv.root != "":
 		return usagef("--watch has nothing to see in a captured tree")
-	case watch && (inv.format == output.JSON || inv.format == output.YAML):
+	case watch && (inv.format == output.JSON || inv.format == output.YAML || inv.format == output.RDMAJSON):
 		return usagef("--watch has no end that a document could have: use -o jsonl")
 	}
 	return nil
@@ -66,10 +66,16 @@ type view[T any] struct {
 	// mark notes in an item what became of it, and marks are the columns for that.
 	mark  func(item T, at time.Time, change string) T
 	marks []output.Column[T]
+	rdma  func([]T) []output.Object // for -o rdma-json; nil if there is no such form
+	body  func([]T) output.Body     // what people see instead of columns; nil as a rule
 }
 
 func (v view[T]) result(items []T, warnings []rdma.Warning) output.Result[T] {
-	return output.Result[T]{Kind: v.kind, Items: items, Warnings: warnings, Body: output.Rows(items, v.columns), Name: v.name}
+	r := output.Result[T]{Kind: v.kind, Items: items, Warnings: warnings, Body: output.Rows(items, v.columns), Name: v.name, RDMA: v.rdma}
+	if v.body != nil {
+		r.Body = v.body(items)
+	}
+	return r
 }
 
 // watch prints what there is, and then what changes, until it is interrupted,

@@ -6,16 +6,19 @@ import (
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/nldev"
+	"github.com/ibctl/ibctl/internal/procfs"
 )
 
 // QPSet is a set of counters that one or several queue pairs have to themselves.
 type QPSet struct {
-	Device string           `json:"device"`
-	Port   rdma.Opt[uint32] `json:"port,omitzero"`
-	ID     uint32           `json:"cntn"`
+	Device      string           `json:"device"`
+	DeviceIndex rdma.Opt[uint32] `json:"device_index,omitzero"`
+	Port        rdma.Opt[uint32] `json:"port,omitzero"`
+	ID          uint32           `json:"cntn"`
 	// Mode says who made it: auto or manual.
 	Mode string `json:"mode,omitzero"`
-	// Type, PID and Comm are what the queue pairs have in common.
+	// Type, PID and Comm are what the queue pairs have in common. PID is the number
+	// of the thread that made the first, and Comm its name or that of a module.
 	Type string           `json:"qp_type,omitzero"`
 	PID  rdma.Opt[uint32] `json:"pid,omitzero"`
 	Comm string           `json:"comm,omitzero"`
@@ -49,11 +52,14 @@ func (r *Reader) QPs(ctx context.Context, d rdma.Device) ([]QPSet, []rdma.Warnin
 
 func newQPSet(d rdma.Device, c nldev.QPCounter) QPSet {
 	set := QPSet{
-		Device: d.Name, Port: c.Port, ID: c.ID, PID: c.Owner.PID, Comm: c.Owner.Kernel,
+		Device: d.Name, DeviceIndex: d.Index, Port: c.Port, ID: c.ID, PID: c.Owner.PID, Comm: c.Owner.Kernel,
 		QPs: append([]uint32{}, c.QPs...), Counters: []Counter{},
 	}
 	if mode, ok := c.Mode.Get(); ok {
 		set.Mode = mode.String()
+	}
+	if tid, ok := c.Owner.PID.Get(); ok {
+		set.Comm, _ = procfs.Live().ThreadName(int(tid), int(tid)) // one that has ended has none
 	}
 	if t, ok := c.Type.Get(); ok {
 		set.Type = t.String()

@@ -95,14 +95,21 @@ func (a Attr) appendJSON(b []byte) ([]byte, error) {
 		return strconv.AppendBool(b, v), nil
 	case string:
 		return appendText(b, v)
-	case []nldev.Range:
-		texts := make([]string, len(v))
-		for i := range v {
-			texts[i] = rangesText(v[i : i+1])
-		}
-		return appendMarshalled(b, texts)
 	}
-	return appendMarshalled(b, a.Value)
+	return appendMarshalled(b, a.JSONValue())
+}
+
+// JSONValue returns the value for [encoding/json]: ranges are texts there.
+func (a Attr) JSONValue() any {
+	ranges, ok := a.Value.([]nldev.Range)
+	if !ok {
+		return a.Value
+	}
+	texts := make([]string, len(ranges))
+	for i := range ranges {
+		texts[i] = rangesText(ranges[i : i+1])
+	}
+	return texts
 }
 
 // appendText writes a string; most need nothing escaped.

@@ -29,6 +29,7 @@ func TestPeersRes(t *testing.T) {
 	l.freeze(t)
 	t.Run("frozen", func(t *testing.T) { compareResources(t, "", resourceKinds) })
 	t.Run("frozen, netns=blue", func(t *testing.T) { compareResources(t, "blue", resourceKinds[:1]) })
+	t.Run("rdma-json", compareRDMAJSON)
 	t.Run("ports", comparePorts)
 	t.Run("capabilities", compareCapabilities)
 	t.Run("counts", compareCounts)

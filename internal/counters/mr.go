@@ -1,0 +1,46 @@
+package counters
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ibctl/ibctl/core/rdma"
+	"github.com/ibctl/ibctl/internal/nldev"
+)
+
+// MRSet is what is counted of one memory region.
+type MRSet struct {
+	Device      string           `json:"device"`
+	DeviceIndex rdma.Opt[uint32] `json:"device_index,omitzero"`
+	// MRN is the kernel's number of the region.
+	MRN rdma.Opt[uint32] `json:"mrn,omitzero"`
+	// Counters is empty for regions that the driver counts nothing of.
+	Counters []Counter `json:"counters"`
+}
+
+// MRs lists the memory regions of a device with what is counted of them. A kernel
+// that has no such list has none to tell of.
+func (r *Reader) MRs(ctx context.Context, d rdma.Device) ([]MRSet, []rdma.Warning, error) {
+	index, err := r.index(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := r.nl.MRCounters(ctx, index)
+	var sets []MRSet
+	for _, m := range list {
+		set := MRSet{Device: d.Name, DeviceIndex: d.Index, MRN: m.MRN, Counters: []Counter{}}
+		for _, c := range m.Counters {
+			set.Counters = append(set.Counters, newCounter(d, rdma.Opt[uint32]{}, c.Name, c.Value, Netlink))
+		}
+		sets = append(sets, set)
+	}
+	switch {
+	case err == nil, errors.Is(err, ErrNone):
+		return sets, nil, nil
+	case errors.Is(err, nldev.ErrNoDevice):
+		return nil, nil, gone(d, err)
+	case ctx.Err() != nil:
+		return nil, nil, context.Cause(ctx)
+	}
+	return sets, []rdma.Warning{{Object: d.Name, Op: "list memory region counters", Err: err}}, nil
+}
