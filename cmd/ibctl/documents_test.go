@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -19,10 +21,13 @@ import (
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/counters"
 	"github.com/ibctl/ibctl/internal/holders"
+	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/journal"
+	"github.com/ibctl/ibctl/internal/libenv"
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/resources"
 	"github.com/ibctl/ibctl/internal/subsystem"
+	"github.com/ibctl/ibctl/internal/takedown"
 )
 
 // TestEveryKindHasASchema, and every schema a kind that is printed.
@@ -76,33 +81,208 @@ func sources(t *testing.T) (texts []string) {
 // terminal obeys.
 func FuzzDocuments(f *testing.F) {
 	for _, s := range []string{"", "rxe0", "null", "\x00", "\x1b[2J", "\u202e", "\u2028", "\U000e0001", "\xff\xfe", "\xed\xa0\x80", `"`, `\`, "a\nb", "{}", "- a: b", "</script>"} {
-		f.Add(s, uint64(1<<64-1), -1e308)
-	}
-	f.Fuzz(func(t *testing.T, s string, n uint64, x float64) {
-		fill := filler{s, n, x}
-		tryFormats(t, fill, output.Result[rdma.Device]{RDMA: rdmaDevices, Name: func(d rdma.Device) string { return d.Name },
-			Legacy: map[output.Format]func([]rdma.Device) []string{output.IBDev2Netdev: ibdev2netdev}},
-			func(d []rdma.Device) output.Body { return output.Records(devRecords(d)) })
-		tryFormats(t, fill, output.Result[gidItem]{Name: gidItem.name,
-			Legacy: map[output.Format]func([]gidItem) []string{output.ShowGIDs: showGIDs}}, rowsOf(gidColumns))
-		tryFormats(t, fill, output.Result[cmID]{Name: cmID.name, RDMA: rdmaCMIDs}, rowsOf(cmIDColumns))
-		tryFormats(t, fill, output.Result[statItem]{Name: statItem.name, RDMA: rdmaStats}, rowsOf(statRateColumns))
-		tryFormats(t, fill, output.Result[counters.QPSet]{Name: func(s counters.QPSet) string { return s.Device }}, rowsOf(qpSetColumns))
-		tryFormats(t, fill, output.Result[counters.Mode]{Name: func(m counters.Mode) string { return m.Device }}, rowsOf(statModeColumns))
-		tryFormats(t, fill, output.Result[holders.Holder]{Name: holderName}, rowsOf(holderColumns))
-		tryFormats(t, fill, output.Result[journal.Event]{Name: func(e journal.Event) string { return e.Device }}, rowsOf(eventColumns))
-		tryFormats(t, fill, output.Result[clientItem]{Name: func(i clientItem) string { return i.Name }}, rowsOf(clientColumns))
-		tryFormats(t, fill, output.Result[waitItem]{Name: waitItem.name}, rowsOf(waitColumns))
-		tryFormats(t, fill, output.Result[portItem]{Name: portItem.name}, rowsOf(portColumns))
-		tryFormats(t, fill, output.Result[portItem]{Name: portItem.name}, func(p []portItem) output.Body { return output.Records(portRecords(p)) })
-		tryFormats(t, fill, output.Result[subsystem.Namespace]{Name: namespaceName}, func(n []subsystem.Namespace) output.Body {
-			return output.Rows(namespaceRows(n), namespaceColumns)
-		})
-		for _, k := range resources.Kinds() {
-			tryFormats(t, fill, output.Result[resources.Attrs]{Name: func(l resources.Attrs) string { return l.Text("device") }}, rowsOf(objectColumns(k)))
+		for which := range fuzzed() {
+			f.Add(s, uint64(1<<64-1), -1e308, uint8(which))
 		}
-		tryBatchResult(t, fill)
+	}
+	f.Fuzz(func(t *testing.T, s string, n uint64, x float64, which uint8) {
+		all := fuzzed()
+		if which < math.MaxUint8 {
+			all = all[int(which)%len(all):][:1]
+		}
+		for _, try := range all {
+			try(t, filler{s, n, x})
+		}
 	})
+}
+
+// fuzzed are the documents that FuzzDocuments fills, and what else is printed.
+func fuzzed() []func(*testing.T, filler) {
+	return []func(*testing.T, filler){
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[rdma.Device]{RDMA: rdmaDevices, Name: func(d rdma.Device) string { return d.Name },
+				Legacy: map[output.Format]func([]rdma.Device) []string{output.IBDev2Netdev: ibdev2netdev}},
+				func(d []rdma.Device) output.Body { return output.Records(devRecords(d)) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[gidItem]{Name: gidItem.name,
+				Legacy: map[output.Format]func([]gidItem) []string{output.ShowGIDs: showGIDs}}, rowsOf(gidColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[cmID]{Name: cmID.name, RDMA: rdmaCMIDs}, rowsOf(cmIDColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[statItem]{Name: statItem.name, RDMA: rdmaStats}, rowsOf(statRateColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[counters.QPSet]{Name: func(s counters.QPSet) string { return s.Device }, RDMA: rdmaQPSets}, rowsOf(qpSetColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[counters.MRSet]{Name: mrSetName, RDMA: rdmaMRSets}, rowsOf(mrSetColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[counters.Mode]{Name: func(m counters.Mode) string { return m.Device }, RDMA: rdmaModes}, rowsOf(statModeColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[holders.Holder]{Name: holderName}, rowsOf(holderColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[journal.Event]{Name: func(e journal.Event) string { return e.Device }}, rowsOf(eventColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[clientItem]{Name: func(i clientItem) string { return i.Name }}, rowsOf(clientColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[waitItem]{Name: waitItem.name}, rowsOf(waitColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[portItem]{Name: portItem.name, RDMA: rdmaPorts}, rowsOf(append(portView.marks, portColumns...)))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[portItem]{Name: portItem.name}, func(p []portItem) output.Body { return output.Records(portRecords(p)) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[subsystem.Namespace]{Name: namespaceName}, func(n []subsystem.Namespace) output.Body {
+				return output.Rows(namespaceRows(n), namespaceColumns)
+			})
+		},
+		func(t *testing.T, fill filler) {
+			for _, k := range resources.Kinds() {
+				tryObjects(t, fill, k)
+			}
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[subsystem.State]{Name: func(s subsystem.State) string { return text(s.Netns) }, RDMA: rdmaSystem}, noBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[deviceItem]{Name: func(d deviceItem) string { return d.Name }}, noBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[cmDefault]{Name: func(d cmDefault) string { return d.Device }}, noBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[cmListenEvent]{Name: func(cmListenEvent) string { return "-" }}, noBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[pingReply]{Name: func(pingReply) string { return "-" }}, func(r []pingReply) output.Body { return output.Lines([]string{r[0].line()}) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[*pingRun]{Name: func(r *pingRun) string { return r.Address }}, noBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[cmResolution]{Name: cmResolution.name}, func(r []cmResolution) output.Body { return output.Records(resolutionRecords(r)) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[cmCounter]{Name: func(c cmCounter) string { return c.Device }}, noBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[libenv.Explanation]{Name: func(e libenv.Explanation) string { return e.Variable }},
+				func(e []libenv.Explanation) output.Body { return output.Records(explanationRecords(e)) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[gidAudit]{Name: gidAudit.name}, auditBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[gidExplanation]{Name: gidExplanation.name}, explainBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[gidResolution]{Name: gidResolution.name}, func(r []gidResolution) output.Body { return output.Records(gidResolutionRecords(r)) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[setting]{Name: func(s setting) string { return s.Name }}, func(s []setting) output.Body { return output.Lines(settingLines(s)) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[gidChange]{Name: func(c gidChange) string { return c.Device }}, rowsOf(gidChangeColumns))
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[takedown.Step]{Name: func(s takedown.Step) string { return s.Device }}, func(s []takedown.Step) output.Body { return output.Rows(numbered(s), stepColumns) })
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[kind]{Name: func(k kind) string { return k.Kind }}, noBody)
+		},
+		func(t *testing.T, fill filler) {
+			tryFormats(t, fill, output.Result[build]{Name: func(b build) string { return b.Version }}, rowsOf(versionColumns))
+		},
+		tryKernelEvent,
+		tryProblems,
+		tryBatchResult,
+	}
+}
+
+// TestFuzzKnowsEveryDocument: what verbs print results of is filled by FuzzDocuments.
+func TestFuzzKnowsEveryDocument(t *testing.T) {
+	text, err := os.ReadFile("documents_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := regexp.MustCompile(`output\.Result\[([^\]]+)\]\{`)
+	for _, file := range sources(t) {
+		for _, m := range items.FindAllStringSubmatch(file, -1) {
+			if m[1] != "T" && !strings.Contains(string(text), m[0]) {
+				t.Errorf("FuzzDocuments prints no %s", m[1])
+			}
+		}
+	}
+}
+
+func noBody[T any]([]T) output.Body { return output.Lines(nil) }
+
+// tryObjects fills the attributes of objects, with each type of value.
+func tryObjects(t *testing.T, fill filler, k resources.Kind) {
+	t.Helper()
+	name := func(l resources.Attrs) string { return l.Text("device") }
+	tryFormats(t, fill, output.Result[resources.Attrs]{Name: name, RDMA: rdmaResources(k, true)}, rowsOf(objectColumns(k)))
+	var l resources.Attrs
+	for i, key := range append(resources.Keys(k), "drv_"+fill.text, resources.RawKey, fill.text) {
+		value := []any{fill.text, fill.number, int64(fill.number), fill.number&1 == 0, []string{fill.text}, resources.Octets(fill.text)}[i%6]
+		if key == resources.RawKey {
+			value = resources.Octets(fill.text)
+		}
+		l = append(l, resources.Attr{Key: key, Value: value, Hex: i%2 == 0})
+	}
+	for _, rdma := range []func([]resources.Attrs) []output.Object{rdmaResources(k, true), rdmaCounts, rdmaRaw} {
+		printFormats(t, fill, output.Result[resources.Attrs]{Name: name, RDMA: rdma, Items: []resources.Attrs{l, markAttrs(l, time.Unix(0, 0), fill.text)}},
+			rawView(k).body)
+	}
+}
+
+// tryKernelEvent is for events that come one by one.
+func tryKernelEvent(t *testing.T, fill filler) {
+	t.Helper()
+	var e host.KernelEvent
+	fill.value(reflect.ValueOf(&e).Elem())
+	var out bytes.Buffer
+	for n := range 3 {
+		out.Reset()
+		array := output.NewArray(output.Printer{Out: &out})
+		for range n {
+			if err := array.Add(rdmaEvent(e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := array.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkOutput(t, "kernel events", output.RDMAJSON, out.String())
+	}
+}
+
+// tryProblems is for errors and warnings in every format.
+func tryProblems(t *testing.T, fill filler) {
+	t.Helper()
+	for _, f := range output.Formats() {
+		var errs bytes.Buffer
+		p := output.Printer{Err: &errs, Format: f, Where: fill.text}
+		p.Error(output.Problem{Code: 1, Reason: fill.text, Message: fill.text, Candidates: []string{fill.text}, Hint: fill.text})
+		p.Warn(rdma.Warning{Object: fill.text, Op: fill.text, Err: fmt.Errorf("%s", fill.text)})
+		for line := range strings.Lines(errs.String()) {
+			checked := output.Table
+			if f.Structured() {
+				checked = output.JSONL
+			}
+			checkOutput(t, fmt.Sprintf("problems as %s", f), checked, line)
+		}
+	}
 }
 
 func rowsOf[T any](columns []output.Column[T]) func([]T) output.Body {
@@ -113,8 +293,15 @@ func rowsOf[T any](columns []output.Column[T]) func([]T) output.Body {
 func tryFormats[T any](t *testing.T, fill filler, r output.Result[T], body func([]T) output.Body) {
 	var item T
 	fill.value(reflect.ValueOf(&item).Elem())
-	r.Kind, r.Items = "Test", []T{item}
-	r.Body = body(r.Items)
+	r.Items = []T{item}
+	printFormats(t, fill, r, body)
+}
+
+// printFormats prints items in every format.
+func printFormats[T any](t *testing.T, fill filler, r output.Result[T], body func([]T) output.Body) {
+	t.Helper()
+	item := r.Items[0]
+	r.Kind, r.Body = "Test", body(r.Items)
 	r.Warnings = []rdma.Warning{{Object: fill.text, Op: fill.text, Err: fmt.Errorf("%s", fill.text)}}
 	formats := append(output.Formats(), output.RDMAJSON)
 	for f := range r.Legacy {
@@ -161,7 +348,13 @@ func checkOutput(t *testing.T, what string, f output.Format, text string) {
 	t.Helper()
 	var v any
 	switch f {
-	case output.JSON, output.JSONL, output.RDMAJSON, output.JSONPath:
+	case output.JSONL:
+		for line := range strings.Lines(text) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("%s: not JSON: %q", what, line)
+			}
+		}
+	case output.JSON, output.RDMAJSON, output.JSONPath:
 		if !json.Valid([]byte(text)) {
 			t.Errorf("%s: not JSON: %q", what, text)
 		}
@@ -209,6 +402,9 @@ func (f filler) value(v reflect.Value) {
 		f.entry(v)
 	case reflect.Interface: // the value of an attribute
 		v.Set(reflect.ValueOf(f.text))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.value(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Field(i).CanSet() {
