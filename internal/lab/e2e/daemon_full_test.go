@@ -91,6 +91,14 @@ func TestDaemonRunFull(t *testing.T) {
 		}
 		trouble.over(t)
 	}
+	if soak.On() {
+		s.undrainsNot(t)
+	}
+}
+
+// undrainsNot wants an undrain to fail where the record cannot be removed, and the device to stay drained.
+func (s *serving) undrainsNot(t *testing.T) {
+	t.Helper()
 	must(t, 0, "", "dev", "drain", "rxe0")
 	remountRun("ro")(t)
 	must(t, 1, "read-only file system", "dev", "undrain", "rxe0")
