@@ -43,7 +43,7 @@ func (e batchError) Error() string { return fmt.Sprintf("a line ended with exit 
 func (inv *invocation) batch(c *cli.Context) error {
 	switch {
 	case c.NArg() != 1:
-		return usagef("batch takes one file, or - for standard input, and got %d arguments", c.NArg())
+		return usagef("batch takes one file, or - for standard input, and %s", gotArguments(c.NArg()))
 	case inv.format == output.YAML:
 		return usagef("batch prints an object a line: use -o json")
 	}

@@ -89,7 +89,7 @@ func (inv *invocation) cmDefaults(c *cli.Context, columns []output.Column[cmDefa
 	args := c.Args().Slice()
 	switch {
 	case len(args) > 2:
-		return usagef("%s takes a device or port and a value, and got %d arguments", c.Command.HelpName, len(args))
+		return usagef("%s takes a device or port and a value, and %s", c.Command.HelpName, gotArguments(len(args)))
 	case len(args) == 2:
 		set = &cmv1.SetDefaultsRequest{}
 		if err := parse(args[1], set); err != nil {

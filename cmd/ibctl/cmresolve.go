@@ -120,7 +120,7 @@ func (inv *invocation) resolveRequest(c *cli.Context) (*cmv1.ResolveRequest, err
 // bothEnds reads the one argument of a verb, the host to reach, and --from.
 func (inv *invocation) bothEnds(c *cli.Context, port uint16) (destination, source *cmv1.Address, err error) {
 	if c.NArg() != 1 {
-		return nil, nil, usagef("%s takes the address of a host, and got %d arguments", c.Command.HelpName, c.NArg())
+		return nil, nil, usagef("%s takes the address of a host, and %s", c.Command.HelpName, gotArguments(c.NArg()))
 	}
 	if destination, err = parseHost(c.Context, c.Command.HelpName, c.Args().First(), port); err != nil {
 		return nil, nil, err

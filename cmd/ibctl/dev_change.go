@@ -50,7 +50,7 @@ func (inv *invocation) devAdd(c *cli.Context) error {
 	o := takedown.Operation{Kind: takedown.AddLink, Name: c.Args().First(), Type: c.String("type"), Netdev: c.String("netdev")}
 	switch {
 	case c.NArg() != 1:
-		return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+		return usagef("%s takes %s, and %s", c.Command.HelpName, c.Command.ArgsUsage, gotArguments(c.NArg()))
 	case o.Type == subDeviceType:
 		return inv.addSubDevice(c)
 	case !slices.Contains(linkTypes, o.Type):
@@ -100,7 +100,7 @@ func devRenameCommand(inv *invocation) *cli.Command {
 
 func (inv *invocation) devRename(c *cli.Context) error {
 	if c.NArg() != 2 {
-		return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+		return usagef("%s takes %s, and %s", c.Command.HelpName, c.Command.ArgsUsage, gotArguments(c.NArg()))
 	}
 	name := c.Args().Get(1)
 	if err := checkName(name); err != nil {

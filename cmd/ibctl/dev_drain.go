@@ -50,7 +50,7 @@ is left alone.`,
 
 func (inv *invocation) devUndrain(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+		return usagef("%s takes %s, and %s", c.Command.HelpName, c.Command.ArgsUsage, gotArguments(c.NArg()))
 	}
 	if err := inv.mayChange(c, false); err != nil {
 		return err

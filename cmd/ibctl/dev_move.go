@@ -59,7 +59,7 @@ func devBindCommand(inv *invocation) *cli.Command {
 
 func (inv *invocation) devBind(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+		return usagef("%s takes %s, and %s", c.Command.HelpName, c.Command.ArgsUsage, gotArguments(c.NArg()))
 	}
 	return inv.change(c, func(ctx context.Context) error {
 		f, err := takedown.FindFunction(c.Args().First())

@@ -36,7 +36,7 @@ func (inv *invocation) devSet(c *cli.Context) error {
 	setting, value := c.Args().Get(1), c.Args().Get(2)
 	switch {
 	case c.NArg() != 3:
-		return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+		return usagef("%s takes %s, and %s", c.Command.HelpName, c.Command.ArgsUsage, gotArguments(c.NArg()))
 	case !slices.Contains(devSettingNames(), setting):
 		return &usageError{problem: fmt.Sprintf("%q: no such setting", setting), candidates: devSettingNames()}
 	case setting == "adaptive-moderation" && value != "on" && value != "off":

@@ -58,7 +58,7 @@ func exits() []exit {
 		// Before a plugin that does not start: it may be that it was not given time.
 		{exitTryAgain, "try_again", either(isAny(context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.EBUSY, syscall.EAGAIN, daemon.ErrRunning, core.ErrDrained, core.ErrDraining), isStatus(codes.DeadlineExceeded))},
 		{exitUnavailable, "unavailable", either(
-			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace, drained.ErrNoIndex, syscall.EOPNOTSUPP),
+			isAny(host.ErrNoRDMA, errNoPlugins, api.ErrNotRunning, errOtherNamespace, drained.ErrNoIndex, syscall.EOPNOTSUPP, syscall.EPROTONOSUPPORT),
 			isAny(counters.ErrUnsupported, counters.ErrNone, resources.ErrUnavailable, resources.ErrUnsupported, resources.ErrNoRaw), isType[*supervisor.StartError], isType[*supervisor.DeadError],
 			isStatus(codes.Unavailable, codes.Unimplemented))},
 		{exitPermission, "permission", either(isAny(fs.ErrPermission, config.ErrRefused, api.ErrStranger), isStatus(codes.PermissionDenied))},

@@ -19,6 +19,7 @@ import (
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/output"
 	"github.com/ibctl/ibctl/internal/supervisor"
+	"github.com/ibctl/ibctl/internal/takedown"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -41,6 +42,7 @@ func TestExitCodes(t *testing.T) {
 		{&supervisor.DeadError{Plugin: "roce", Reason: supervisor.ErrExited}, 69},
 		{status.Error(codes.Unavailable, "connection closed"), 69},
 		{fmt.Errorf("%w: %w", errNoPlugins, syscall.EROFS), 69},
+		{&takedown.OperationError{Message: "no RDMA netlink", Errno: syscall.EPROTONOSUPPORT}, 69},
 		{fmt.Errorf("read: %w", syscall.EBUSY), 75},
 		{context.DeadlineExceeded, 75},
 		{status.Error(codes.DeadlineExceeded, "late"), 75},

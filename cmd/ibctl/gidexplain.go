@@ -37,7 +37,7 @@ IPv6 address, or by the index of its slot, also as DEV/PORT/INDEX.`,
 func (inv *invocation) gidExplain(c *cli.Context) error {
 	args := c.Args().Slice()
 	if len(args) == 0 || len(args) > 2 {
-		return usagef("gid explain takes a device or port, and an address, a GID or an index; it got %d arguments", len(args))
+		return usagef("gid explain takes a device or port, and an address, a GID or an index; it %s", gotArguments(len(args)))
 	}
 	ctx, cancel := inv.limit(c.Context)
 	defer cancel()

@@ -110,7 +110,7 @@ func (inv *invocation) changeStats(c *cli.Context, change func(context.Context, 
 		return err
 	}
 	if c.NArg() != 1 {
-		return usagef("%s takes one port, and got %d arguments", c.Command.HelpName, c.NArg())
+		return usagef("%s takes one port, and %s", c.Command.HelpName, gotArguments(c.NArg()))
 	}
 	found, _, err := askCounters(inv, c, c.Args().Slice(), "change counters",
 		func(ctx context.Context, r *counters.Reader, t target, _ *cmAnswer[counters.Mode]) error {

@@ -42,7 +42,7 @@ func takedownFlags() []cli.Flag {
 func (inv *invocation) takeDown(prepare func(context.Context, *cli.Context, *takedown.Job, []rdma.Device) error, args int) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.NArg() != args {
-			return usagef("%s takes %s, and got %d arguments", c.Command.HelpName, c.Command.ArgsUsage, c.NArg())
+			return usagef("%s takes %s, and %s", c.Command.HelpName, c.Command.ArgsUsage, gotArguments(c.NArg()))
 		}
 		job, err := takedownJob(c)
 		if err == nil {

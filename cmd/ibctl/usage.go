@@ -21,6 +21,14 @@ func usagef(format string, args ...any) *usageError {
 	return &usageError{problem: fmt.Sprintf(format, args...)}
 }
 
+// gotArguments says how many arguments there are.
+func gotArguments(n int) string {
+	if n == 1 {
+		return "got 1 argument"
+	}
+	return fmt.Sprintf("got %d arguments", n)
+}
+
 // nearest returns the candidate that text is most likely a misspelling of, or
 // nothing if none is close.
 func nearest(text string, candidates []string) string {

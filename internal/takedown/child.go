@@ -72,6 +72,8 @@ type child struct {
 	operation Operation
 	cmd       *exec.Cmd
 	out       *os.File
+	in        *bufio.Reader // of out
+	text      []byte        // read so far: a deadline may come in the middle
 }
 
 func startChild(o Operation) (*child, error) {
@@ -95,7 +97,7 @@ func startChild(o Operation) (*child, error) {
 		_ = out.Close()
 		return nil, err
 	}
-	return &child{o, cmd, out}, nil
+	return &child{operation: o, cmd: cmd, out: out, in: bufio.NewReader(out)}, nil
 }
 
 // errNoAnswer says that the child has not answered yet.
@@ -107,7 +109,8 @@ func (c *child) await(patience time.Duration) error {
 	if err := c.out.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	line, err := bufio.NewReader(c.out).ReadBytes('\n')
+	text, err := c.in.ReadBytes('\n')
+	c.text = append(c.text, text...)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errNoAnswer
 	}
@@ -119,8 +122,8 @@ func (c *child) await(patience time.Duration) error {
 		return &OperationError{Operation: c.operation, Message: fmt.Sprintf("the process that did it ended: %v", ended)}
 	case err != nil:
 		return &OperationError{Operation: c.operation, Message: fmt.Sprintf("read the answer: %v", err)}
-	case json.Unmarshal(line, &a) != nil:
-		return &OperationError{Operation: c.operation, Message: fmt.Sprintf("the answer makes no sense: %q", line)}
+	case json.Unmarshal(c.text, &a) != nil:
+		return &OperationError{Operation: c.operation, Message: fmt.Sprintf("the answer makes no sense: %q", c.text)}
 	case a.Failed:
 		return &OperationError{c.operation, a.Message, a.Errno}
 	}
