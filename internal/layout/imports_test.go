@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -204,6 +205,35 @@ func TestProductionNeverImportsTests(t *testing.T) {
 			if inTests(imp) && !inTests(p.ImportPath) {
 				t.Errorf("%s imports %s", p.ImportPath, imp)
 			}
+		}
+	}
+}
+
+// TestRoomsAreDescribed: ARCHITECTURE.md has a row for each directory of internal, and
+// none twice.
+func TestRoomsAreDescribed(t *testing.T) {
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		names, isRow := strings.CutPrefix(line, "| `internal/")
+		if !isRow {
+			continue
+		}
+		names, _, _ = strings.Cut(names, " |")
+		for name := range strings.SplitSeq(names, ", ") {
+			rows[strings.Trim(name, "`")]++
+		}
+	}
+	entries, err := os.ReadDir("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if rows[e.Name()] != 1 {
+			t.Errorf("ARCHITECTURE.md has %d rows for internal/%s", rows[e.Name()], e.Name())
 		}
 	}
 }
