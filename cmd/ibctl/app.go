@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -43,7 +45,10 @@ func prepare(c *cli.Command) {
 	}
 }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{problem: err.Error()} }
+// onUsageError spells a flag as ibctl's pages do, and not as package flag does.
+func onUsageError(_ *cli.Context, err error, _ bool) error {
+	return &usageError{problem: strings.Replace(err.Error(), " for flag -", " for --", 1)}
+}
 
 // globalFlags are accepted anywhere on the line. The word between backquotes
 // stands for the value; completion goes by it.

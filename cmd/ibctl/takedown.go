@@ -31,7 +31,7 @@ are named, and nothing is changed; --evict ends their processes instead.`
 func takedownFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "evict", Usage: "end the processes of holders that are in the way: `SIGNAL` is term, or kill for those that SIGTERM does not move"},
-		&cli.DurationFlag{Name: "grace", Usage: "how long they have to end by themselves, such as 30s; 10s without"},
+		&cli.DurationFlag{Name: "grace", Usage: "they have `DURATION` to end by themselves, such as 30s; 10s without"},
 		&cli.BoolFlag{Name: "cut-off", Usage: "go on though holders lose the device in mid-use, if nothing waits for them"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "show the steps and what becomes of each holder, and change nothing"},
 	}
