@@ -106,7 +106,7 @@ soak-lab: deps
 
 # What is measured. bench-lab compares whole programs with their peers in one boot of the lab, so that both see the same machine;
 # bench-go is Go benchmarks: those of the packages in BENCH. Package internal/bench says how to add to either.
-BENCH := ./core ./internal/host ./internal/bench ./plugins/roce/survey
+BENCH := ./core ./internal/host ./internal/bench ./plugins/roce/survey ./cmd/ibctl
 BENCHCOUNT ?= 5
 BENCHTIME ?= 500ms
 
