@@ -182,7 +182,8 @@ func nobodyReads(err error) bool {
 func (inv *invocation) problemOf(err error) output.Problem {
 	row := rowFor(err)
 	p := output.Problem{Code: row.code, Reason: row.reason, Message: err.Error()}
-	if inv.timeout > 0 && errors.Is(err, context.DeadlineExceeded) {
+	forNothing := inv.root != "" && isType[*waitedError](err) // a captured tree is not waited for
+	if inv.timeout > 0 && errors.Is(err, context.DeadlineExceeded) && !forNothing {
 		p.Hint = fmt.Sprintf("--timeout %v has passed", inv.timeout)
 	}
 	if w, ok := errors.AsType[*inTheWayError](err); ok {
