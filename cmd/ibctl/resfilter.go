@@ -122,6 +122,9 @@ func newFilter(c *cli.Context, k resources.Kind) (resources.Filter, error) {
 		if !c.IsSet(f.flag) {
 			continue
 		}
+		if err := checkStates(f.flag, k, c.String(f.flag)); err != nil {
+			return nil, err
+		}
 		condition, err := resourceCondition("--"+f.flag, k, f.key(k), c.String(f.flag))
 		if err != nil {
 			return nil, err
@@ -140,6 +143,25 @@ func newFilter(c *cli.Context, k resources.Kind) (resources.Filter, error) {
 		filter = append(filter, condition)
 	}
 	return filter, nil
+}
+
+// checkStates refuses a state that no object can be in, which would find nothing.
+// What has wildcards, or is a number that ibctl has no name for, may find something.
+func checkStates(flag string, k resources.Kind, list string) error {
+	if flag != "state" {
+		return nil
+	}
+	known := resourceWords[placeholderQPStates]
+	if k == resources.CMID {
+		known = resourceWords[placeholderCMStates]
+	}
+	for word := range strings.SplitSeq(strings.ToLower(list), ",") {
+		word = strings.TrimSpace(word)
+		if word != "" && !strings.ContainsAny(word, `*?[\(`) && !slices.Contains(known, word) {
+			return &usageError{problem: "--state " + list + ": there is no state " + word, candidates: known}
+		}
+	}
+	return nil
 }
 
 func resourceCondition(flag string, k resources.Kind, key, list string) (resources.Condition, error) {
