@@ -58,7 +58,7 @@ func (e example) try(t *testing.T) {
 		t.Fatalf("nothing is known of the situation %q", e.situation)
 	}
 	if s.kernels != "" && !regexp.MustCompile(s.kernels).MatchString(kernelSeries()) {
-		return
+		t.Skipf("the page shows what other kernels than %s print", kernelSeries())
 	}
 	if s.begin != nil {
 		s.begin(t)

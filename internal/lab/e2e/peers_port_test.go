@@ -150,7 +150,8 @@ func portsLikeIbstat(t *testing.T, devices, ports map[string]object) {
 			gbps, _, _ := strings.Cut(value, " ") // "10 (FDR10)"
 			equal(t, device, name, p["rate_gbps"], gbps)
 		case name == "Base lid", name == "LMC", name == "SM lid":
-			equal(t, device, name+" ("+noLIDs+")", p["lid"], "")
+			key := map[string]string{"Base lid": "lid", "LMC": "lmc", "SM lid": "sm_lid"}[name]
+			equal(t, device, name+" ("+noLIDs+")", p[key], "")
 		case name == "Capability mask":
 			equal(t, device, name, p["cap_mask"], number(t, value))
 		case name == "Port GUID":
