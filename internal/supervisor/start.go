@@ -50,10 +50,10 @@ func (s *Supervisor) start(ctx context.Context, spec Spec) (*Plugin, error) {
 	defer os.RemoveAll(dir)
 	p := s.newPlugin(spec, dir)
 	if err := p.connect(ctx); err != nil {
-		return p, p.giveUp(err)
+		return p, p.giveUp(ctx, err)
 	}
 	if err := p.introduce(ctx); err != nil {
-		return p, p.giveUp(err)
+		return p, p.giveUp(ctx, err)
 	}
 	return p, nil
 }
@@ -152,8 +152,12 @@ func (p *Plugin) introduce(ctx context.Context) error {
 }
 
 // giveUp ends what there is of the process and returns why it did not start: err,
-// unless the process itself or the deadline came first.
-func (p *Plugin) giveUp(err error) error {
+// unless the process itself or the end of ctx came first. Who was stopped by that
+// end may be quicker to come here than whoever it told to kill.
+func (p *Plugin) giveUp(ctx context.Context, err error) error {
+	if isOver(ctx, err) {
+		err = context.Cause(ctx)
+	}
 	if p.proc == nil {
 		return err
 	}
@@ -165,6 +169,18 @@ func (p *Plugin) giveUp(err error) error {
 	p.dialer.close()
 	p.release()
 	return p.proc.why()
+}
+
+// isOver tells whether ctx has ended. Of a deadline the plugin knows, too, and
+// may say so a moment before.
+func isOver(ctx context.Context, err error) bool {
+	if status.Code(err) == codes.DeadlineExceeded {
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return ctx.Err() != nil
 }
 
 // release waits for all that was started for a process that is dead.

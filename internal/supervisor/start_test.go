@@ -79,6 +79,27 @@ func TestStartGivenUp(t *testing.T) {
 	b.nothingLeft()
 }
 
+// TestStartGivenUpAnywhere: whatever a start is about when its caller has had
+// enough, the caller's reason is what it ends with.
+func TestStartGivenUpAnywhere(t *testing.T) {
+	b := newBench(t, Config{})
+	began := time.Now()
+	b.stop(b.start(b.builtin("good")))
+	took, fedUp := time.Since(began), errors.New("fed up")
+	for i := range 60 {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), took*time.Duration(i)/50, fedUp)
+		p, err := b.Start(ctx, b.builtin("good"))
+		cancel()
+		switch {
+		case err == nil:
+			b.stop(p)
+		case !errors.Is(err, fedUp):
+			t.Errorf("after %d fiftieths of a start: %v", i, err)
+		}
+	}
+	b.nothingLeft()
+}
+
 func TestStartNoSuchFile(t *testing.T) {
 	b := newBench(t, Config{})
 	_, err := b.Start(t.Context(), Spec{Name: "x", Path: "/no/such/plugin"})
