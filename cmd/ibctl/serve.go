@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -136,35 +132,4 @@ func givenSocket() (*net.UnixListener, error) {
 		}
 	}
 	return nil, fmt.Errorf("sockets of the service manager: want one stream socket of family unix, and got %d of some kind", len(all))
-}
-
-// errToldToStop is why a daemon ends that was told to.
-var errToldToStop = errors.New("told to stop")
-
-// untilToldTwice returns a context that ends with the first signal to stop, and
-// one that ends with the second.
-func untilToldTwice() (first, second context.Context, stop func()) {
-	first, end := context.WithCancelCause(context.Background())
-	second, hasten := context.WithCancelCause(context.Background())
-	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	quit := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, cancel := range []context.CancelCauseFunc{end, hasten} {
-			select {
-			case s := <-signals:
-				cancel(fmt.Errorf("%w by %v", errToldToStop, s))
-			case <-quit:
-				return
-			}
-		}
-	}()
-	return first, second, func() {
-		signal.Stop(signals)
-		close(quit)
-		<-done
-		end(nil)
-		hasten(nil)
-	}
 }
