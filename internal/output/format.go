@@ -2,6 +2,7 @@ package output
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -56,15 +57,32 @@ func ParseFormat(text string) (Format, *Template, error) {
 		return "", nil, fmt.Errorf("-o %s wants a template, as in -o %s", name, templateExample(f))
 	}
 	if inFile {
-		content, err := os.ReadFile(argument)
+		content, err := readTemplate(argument)
 		if err != nil {
 			return "", nil, fmt.Errorf("-o %s: %w", name, err)
 		}
-		argument = string(content)
+		argument = content
 	}
 	t, err := newTemplate(f, argument, inFile)
 	t.text = text
 	return f, t, err
+}
+
+// maxTemplate is how long a template in a file may be, in octets.
+const maxTemplate = 1 << 20
+
+// readTemplate reads a file of any kind, a pipe, too, as far as it makes sense.
+func readTemplate(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	content, err := io.ReadAll(io.LimitReader(f, maxTemplate+1))
+	if err == nil && len(content) > maxTemplate {
+		err = fmt.Errorf("%s: longer than %d octets, which no template is", path, maxTemplate)
+	}
+	return string(content), err
 }
 
 func templateExample(f Format) string {
