@@ -121,7 +121,7 @@ func newListenEvent(e *cmv1.ListenEvent) cmListenEvent {
 func (inv *invocation) printListenEvent(e cmListenEvent) error {
 	switch inv.format {
 	case output.JSONL:
-		return output.Print(inv.printer(), output.Result[cmListenEvent]{Items: []cmListenEvent{e}})
+		return output.Print(inv.printer(), output.Result[cmListenEvent]{Kind: "CMListenEventList", Items: []cmListenEvent{e}})
 	case output.Name:
 		return inv.print(output.Text(e.Address) + "\n")
 	}

@@ -28,7 +28,8 @@ func TestKinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	var seen []string
-	for _, args := range [][]string{{"batch", "--force", "-o", "json", batch}, {"gid", "watch", "--present", "--timeout", "5s", "-o", "jsonl"}} {
+	for _, args := range [][]string{{"batch", "--force", "-o", "json", batch}, {"gid", "watch", "--present", "--timeout", "5s", "-o", "jsonl"},
+		{"cm", "listen", "--timeout", "3s", "-o", "jsonl"}} {
 		r := ibctl(t, "", args...)
 		kinds, err := schematest.Check(args, r.stdout, r.stderr)
 		if err != nil {
