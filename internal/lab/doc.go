@@ -33,7 +33,7 @@
 //	                        right after the BIOS, as on some nested virtual machines.
 //	XDG_CACHE_HOME          where the cache is (ibctl/lab in it); ~/.cache
 //
-// Inside a VM, IBCTL_LAB_GUEST is the kernel series; IBCTL_SEED and IBCTL_SOAK, which tests with random or long runs look at, are
+// Inside a VM, IBCTL_LAB_GUEST is the kernel series; IBCTL_LAB_KERNEL, IBCTL_SEED and IBCTL_SOAK, which tests look at, are
 // as outside.
 //
 // # Why not a library

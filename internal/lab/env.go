@@ -2,6 +2,7 @@ package lab
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/ibctl/ibctl/internal/lab/depot"
@@ -27,6 +28,20 @@ func Inside() (depot.Series, bool) {
 	return depot.Series(s), s != ""
 }
 
+// OneOf tells whether this is the one of the kernels that tests are run on that is to do what depends on no kernel: 6.12, which most
+// hosts are near to, or else the first.
+func OneOf() bool {
+	here, _ := Inside()
+	series, err := depot.ParseSeries(os.Getenv(EnvKernel))
+	if err != nil || len(series) == 0 {
+		return true
+	}
+	if slices.Contains(series, "6.12") {
+		return here == "6.12"
+	}
+	return here == series[0]
+}
+
 // environment is the environment of a command in the guest. The host's is not for it: it speaks of services that aren't there.
 func (c Config) environment(k depot.Kernel) []string {
 	path := append(append([]string{}, c.Path...), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -37,7 +52,7 @@ func (c Config) environment(k depot.Kernel) []string {
 		"TERM=" + os.Getenv("TERM"),
 		envGuest + "=" + string(k.Series),
 	}
-	for _, name := range []string{EnvSeed, EnvSoak} {
+	for _, name := range []string{EnvSeed, EnvSoak, EnvKernel} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

@@ -193,6 +193,7 @@ func verbsType(text string) string {
 
 // TestCLIGIDFilters: each filter lets through what the whole list has of it.
 func TestCLIGIDFilters(t *testing.T) {
+	onOneKernel(t)
 	cliTopology().Up(t)
 	all := ibctlGIDs(t, "")
 	count := func(keep func(gidRow) bool) int {

@@ -28,6 +28,7 @@ type exampleCommand struct{ line, output string }
 // Left out are displays that are set in, which take a Go toolchain: the plugin of
 // which they tell, plugins/example, has them run.
 func TestCLIManualExamples(t *testing.T) {
+	onOneKernel(t)
 	lab.Demo().Up(t)
 	var later []func() // what happens meanwhile may leave devices in another order
 	pages, err := filepath.Glob("../../../man/ibctl*.[78]")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ibctl/ibctl/internal/lab"
+	"github.com/ibctl/ibctl/internal/soak"
 )
 
 // situation is what an example may say that it needs, in a comment before its
@@ -52,6 +53,15 @@ var situations = map[string]situation{
 			t.Cleanup(func() { run(t, "rdma", "link", "add", "rxe3", "type", "rxe", "netdev", "eth3") })
 		},
 	},
+}
+
+// onOneKernel is for what depends on no kernel, and takes long: make soak runs it
+// on all.
+func onOneKernel(t *testing.T) {
+	t.Helper()
+	if !soak.On() && !lab.OneOf() {
+		t.Skip("it is run on another kernel")
+	}
 }
 
 func kernelSeries() string {

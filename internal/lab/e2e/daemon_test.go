@@ -21,6 +21,7 @@ import (
 // TestDaemonAnswersAlike: with ibctl serve and without, each verb prints the same,
 // wherever it is run.
 func TestDaemonAnswersAlike(t *testing.T) {
+	onOneKernel(t)
 	lab.Demo().Up(t)
 	serve(t, "")
 	for _, args := range [][]string{

@@ -139,6 +139,7 @@ func checkAgainstRping(t *testing.T, port, to, from string, chosen object) {
 
 // TestGIDResolveFailsClosed: where nothing fits, there is no guess, and each GID has a reason.
 func TestGIDResolveFailsClosed(t *testing.T) {
+	onOneKernel(t)
 	lab.Topology{
 		Links: []lab.Link{
 			{Name: "va", Kind: lab.Veth{Peer: "vb"}, Addrs: []string{"10.2.1.1/24"}},

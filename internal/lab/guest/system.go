@@ -9,8 +9,11 @@ import (
 )
 
 // prepareSystem does the rest of what an init does: a name, and a loopback interface that is up. There is no duplicate address
-// detection in the lab: an address is to be usable as soon as it is there.
+// detection in the lab: an address is to be usable as soon as it is there. Nor does the first tunnel bring others, which would stay.
 func prepareSystem() error {
+	if err := os.WriteFile("/proc/sys/net/core/fb_tunnels_only_for_init_net", []byte("2"), 0o644); err != nil {
+		return err
+	}
 	for _, conf := range []string{"all", "default"} {
 		if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+conf+"/accept_dad", []byte("0"), 0o644); err != nil {
 			return err
