@@ -4,21 +4,24 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"runtime"
 	"strconv"
 	"sync"
 
 	"github.com/ibctl/ibctl/internal/lab/depot"
-	"github.com/ibctl/ibctl/internal/lab/vm"
 )
 
-// atOnce is how many kernels run at the same time. Guests that share processors are no gain: with three of them on two, the first
-// test took ten times as long.
-func atOnce() int {
-	if n, err := strconv.Atoi(os.Getenv(EnvVMs)); err == nil && n > 0 {
-		return n
+// atOnce is how many of n kernels run at the same time, and how many processors each of them has. Guests that share processors do
+// well with one: with two, one waits for a lock that the other would give back if it were running. With three such guests on two
+// processors the first test took ten times as long.
+func atOnce(n, processors int) (guests, each int) {
+	guests = n
+	if processors < 2 {
+		guests = 1
 	}
-	return max(1, runtime.NumCPU()/vm.Processors)
+	if set, err := strconv.Atoi(os.Getenv(EnvVMs)); err == nil && set > 0 {
+		guests = min(n, set)
+	}
+	return guests, min(2, max(1, processors/guests))
 }
 
 // runKernels calls run for each kernel, for so many at once, and tells whether all returned true. What run prints comes out kernel by

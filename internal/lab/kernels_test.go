@@ -10,6 +10,21 @@ import (
 	"github.com/ibctl/ibctl/internal/lab/depot"
 )
 
+func TestAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		set                    string
+		n, processors          int
+		guests, processorsEach int
+	}{
+		{"", 1, 2, 1, 2}, {"", 3, 2, 3, 1}, {"", 3, 1, 1, 1}, {"", 3, 4, 3, 1}, {"", 3, 6, 3, 2}, {"", 2, 64, 2, 2}, {"1", 3, 2, 1, 2}, {"9", 3, 2, 3, 1},
+	} {
+		t.Setenv(EnvVMs, tt.set)
+		if guests, each := atOnce(tt.n, tt.processors); guests != tt.guests || each != tt.processorsEach {
+			t.Errorf("%+v: %d guests of %d processors", tt, guests, each)
+		}
+	}
+}
+
 // Kernels run at the same time, print one after the other, and one that fails is not forgotten.
 func TestRunKernels(t *testing.T) {
 	series := []depot.Series{"a", "b", "c"}

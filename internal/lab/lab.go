@@ -23,6 +23,8 @@ type Config struct {
 	Dir     string       // working directory; this process's
 	Path    []string     // directories put before the usual ones in PATH
 
+	Processors int // of the VM; 2
+
 	Timeout time.Duration // for the whole run; 10 minutes
 	Silence time.Duration // longest pause in the output; no limit
 
@@ -108,7 +110,7 @@ func (c Config) forVM(k depot.Kernel, initrd string) (vm.Config, error) {
 		Command: c.Command, Env: c.environment(k), Dir: c.Dir, Modules: guestModules(),
 		Timeout: c.Timeout, Silence: c.Silence,
 		Stdout: c.Stdout, Stderr: c.Stderr, TTY: c.TTY,
-		Accel: os.Getenv(EnvAccel),
+		Accel: os.Getenv(EnvAccel), Processors: c.Processors,
 	}, nil
 }
 

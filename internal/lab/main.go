@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -104,7 +105,9 @@ func (s Suite) run(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer unlock()
-	passed := runKernels(series, atOnce(), os.Stdout, func(k depot.Series, out io.Writer) bool {
+	guests, processors := atOnce(len(series), runtime.NumCPU())
+	conf.Processors = processors
+	passed := runKernels(series, guests, os.Stdout, func(k depot.Series, out io.Writer) bool {
 		ok, err := runTests(ctx, conf, k, deadline, out)
 		if err != nil {
 			fmt.Fprintln(out, err)

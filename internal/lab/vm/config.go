@@ -9,9 +9,6 @@ import (
 	"github.com/ibctl/ibctl/internal/lab/depot"
 )
 
-// Processors is how many a guest has.
-const Processors = 2
-
 // Config says what to run on which kernel. The zero value of a field that is not required stands for the default named with it.
 type Config struct {
 	Kernel  depot.Kernel // required
@@ -29,8 +26,9 @@ type Config struct {
 	Stderr io.Writer // likewise
 	TTY    bool      // run the command on this process's terminal; Stdout, Stderr and Silence have no meaning then
 
-	MemoryMB int    // 2048
-	Accel    string // QEMU's accelerator; "tcg"
+	MemoryMB   int    // 2048
+	Processors int    // 2
+	Accel      string // QEMU's accelerator; "tcg"
 }
 
 func (c Config) withDefaults() Config {
@@ -38,6 +36,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Timeout, 10*time.Minute)
 	setDefault(&c.BootIn, 2*time.Minute)
 	setDefault(&c.MemoryMB, 2048)
+	setDefault(&c.Processors, 2)
 	setDefault(&c.Accel, "tcg")
 	if c.Stdout == nil {
 		c.Stdout = io.Discard

@@ -116,7 +116,7 @@ func socketPair() (net.Conn, *os.File, error) {
 func qemuArgs(cfg Config) []string {
 	args := []string{
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-		"-cpu", "max", "-smp", strconv.Itoa(Processors), "-m", strconv.Itoa(cfg.MemoryMB),
+		"-cpu", "max", "-smp", strconv.Itoa(cfg.Processors), "-m", strconv.Itoa(cfg.MemoryMB),
 		"-kernel", cfg.Kernel.Image, "-initrd", cfg.Initrd, "-append", kernelArgs,
 		"-chardev", fmt.Sprintf("socket,id=console,fd=%d", consoleFD), "-serial", "chardev:console",
 		"-chardev", fmt.Sprintf("socket,id=qmp,fd=%d", qmpFD), "-mon", "chardev=qmp,mode=control",
