@@ -27,7 +27,7 @@
 //
 //	IBCTL_LAB=off           lab tests are skipped, and say so. Without it they fail where there is no QEMU or no kernel.
 //	IBCTL_LAB_KERNEL=LIST   only these kernel series, comma-separated: 6.1, 6.12, 7.x
-//	IBCTL_LAB_VMS=N         run the tests on N kernels at once; on all, with a processor each if there are few
+//	IBCTL_LAB_VMS=N         run the tests on N kernels at once; on as many as leave a processor for the rest
 //	IBCTL_LAB_KERNELS=DIR   unpacked kernels from elsewhere; package depot has the layout
 //	IBCTL_LAB_ACCEL=kvm     QEMU's accelerator. Hardware acceleration is not the default: /dev/kvm may be there and yet hang a guest
 //	                        right after the BIOS, as on some nested virtual machines.

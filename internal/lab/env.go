@@ -13,7 +13,7 @@ const (
 	EnvLab    = "IBCTL_LAB"        // "off": lab tests are skipped, and say so
 	EnvKernel = "IBCTL_LAB_KERNEL" // kernel series to use, comma-separated; all
 	EnvAccel  = "IBCTL_LAB_ACCEL"  // QEMU's accelerator; tcg
-	EnvVMs    = "IBCTL_LAB_VMS"    // how many kernels the tests run on at once; all, where there are two processors
+	EnvVMs    = "IBCTL_LAB_VMS"    // how many kernels the tests run on at once; as many as leave a processor for the rest
 	EnvSeed   = "IBCTL_SEED"       // repeats one run of random tests, which print theirs
 	EnvSoak   = "IBCTL_SOAK"       // has tests that go on and on do so
 	envGuest  = "IBCTL_LAB_GUEST"  // set inside a VM: the kernel series

@@ -10,14 +10,11 @@ import (
 	"github.com/ibctl/ibctl/internal/lab/depot"
 )
 
-// atOnce is how many of n kernels run at the same time, and how many processors each of them has. Guests that share processors do
-// well with one: with two, one waits for a lock that the other would give back if it were running. With three such guests on two
-// processors the first test took ten times as long.
+// atOnce is how many of n kernels run at the same time, and how many processors each of them has. A guest keeps little more than one
+// busy. Guests that share processors are no gain: with three on two, tests took three times as long with one processor each, and
+// ten times with two, of which one waits for a lock that the other would give back if it were running.
 func atOnce(n, processors int) (guests, each int) {
-	guests = n
-	if processors < 2 {
-		guests = 1
-	}
+	guests = min(n, max(1, processors-1))
 	if set, err := strconv.Atoi(os.Getenv(EnvVMs)); err == nil && set > 0 {
 		guests = min(n, set)
 	}

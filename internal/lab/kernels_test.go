@@ -16,7 +16,7 @@ func TestAtOnce(t *testing.T) {
 		n, processors          int
 		guests, processorsEach int
 	}{
-		{"", 1, 2, 1, 2}, {"", 3, 2, 3, 1}, {"", 3, 1, 1, 1}, {"", 3, 4, 3, 1}, {"", 3, 6, 3, 2}, {"", 2, 64, 2, 2}, {"1", 3, 2, 1, 2}, {"9", 3, 2, 3, 1},
+		{"", 1, 2, 1, 2}, {"", 3, 1, 1, 1}, {"", 3, 2, 1, 2}, {"", 3, 3, 2, 1}, {"", 3, 4, 3, 1}, {"", 3, 6, 3, 2}, {"", 2, 64, 2, 2}, {"1", 3, 64, 1, 2}, {"9", 3, 2, 3, 1},
 	} {
 		t.Setenv(EnvVMs, tt.set)
 		if guests, each := atOnce(tt.n, tt.processors); guests != tt.guests || each != tt.processorsEach {
