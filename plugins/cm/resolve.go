@@ -29,7 +29,7 @@ func (s *service) Resolve(ctx context.Context, req *cmv1.ResolveRequest) (*cmv1.
 		}
 		q.tos = rdma.Known(uint8(req.GetTos()))
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeoutOr(req.GetTimeoutMs(), defaultTimeout))
+	ctx, cancel := context.WithTimeout(ctx, inTime(ctx, timeoutOr(req.GetTimeoutMs(), defaultTimeout)))
 	defer cancel()
 	var answer *cmv1.Resolution
 	err = s.client.fleet.run(ctx, func(ctx context.Context, session *session) error {
@@ -41,6 +41,15 @@ func (s *service) Resolve(ctx context.Context, req *cmv1.ResolveRequest) (*cmv1.
 		return w.Close()
 	})
 	return answer, withCode(err)
+}
+
+// inTime leaves of a limit what lets the reason arrive while the caller waits: a
+// tenth of the caller's own.
+func inTime(ctx context.Context, limit time.Duration) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(limit, time.Until(deadline)*9/10)
+	}
+	return limit
 }
 
 func timeoutOr(ms uint32, fallback time.Duration) time.Duration {

@@ -173,10 +173,24 @@ func (h *churned) newName() string {
 
 func (h *churned) command(name string, args ...string) error {
 	h.count(name + " " + strings.Join(args[:2], " "))
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %q: %w\n%s", name, args, err, out)
+	for range 5 {
+		out, err := exec.Command(name, args...).CombinedOutput()
+		switch {
+		case err == nil:
+			return nil
+		case !h.overlooked(name, string(out)):
+			return fmt.Errorf("%s %q: %w\n%s", name, args, err, out)
+		}
+		h.count("rdma does not find what is there")
 	}
-	return nil
+	return fmt.Errorf("%s %q: it does not find a device that is in sysfs", name, args)
+}
+
+// overlooked tells whether rdma has not found a device that the kernel has: it lists
+// all devices first, and another one may come or go meanwhile.
+func (h *churned) overlooked(name, out string) bool {
+	_, err := os.Lstat("/sys/class/infiniband/" + h.name)
+	return name == "rdma" && strings.Contains(out, "Wrong device name") && err == nil
 }
 
 // ours tells whether it is ibctl's turn, which asks the daemon first, or that of rdma, which asks nobody.
