@@ -170,12 +170,20 @@ func pingCount(t *testing.T, netns string, args ...string) (sent, answered int) 
 	t.Helper()
 	r := ibctl(t, netns, append([]string{"cm", "ping", "-o", "json"}, args...)...)
 	var doc struct {
-		Items []struct{ Sent, Answered int }
+		Items []struct {
+			Sent, Answered int
+			Replies        []object
+		}
 	}
 	decode(t, r.stdout, &doc)
 	if len(doc.Items) != 1 {
 		t.Errorf("exit code %d, %d items\n%s", r.code, len(doc.Items), r.stderr)
 		return 0, 0
+	}
+	for _, reply := range doc.Items[0].Replies {
+		if reply["alive"] != true {
+			t.Logf("not answered: %v", reply)
+		}
 	}
 	return doc.Items[0].Sent, doc.Items[0].Answered
 }
@@ -216,8 +224,9 @@ func TestCMPingSparesConnections(t *testing.T) {
 		count    int
 	}{{hostA, hostB, 1000}, {hostB, hostA, 200}} {
 		sent, answered := pingCount(t, "", way.to, "--from", way.from, "-c", strconv.Itoa(way.count), "-i", "0.01", "-W", "30")
-		if sent != way.count || answered != way.count {
-			t.Errorf("%d of %d answered, want all %d", answered, sent, way.count)
+		// Datagrams get lost; on 7.x one of 1,000 was, beside two other guests on two processors.
+		if sent != way.count || answered < way.count*99/100 {
+			t.Errorf("%d of %d answered, want %d asked and nearly all answered", answered, sent, way.count)
 		}
 	}
 	after := connected()
