@@ -178,7 +178,7 @@ func (h *churned) command(name string, args ...string) error {
 		switch {
 		case err == nil:
 			return nil
-		case !h.overlooked(name, string(out)):
+		case !overlooked(string(out)):
 			return fmt.Errorf("%s %q: %w\n%s", name, args, err, out)
 		}
 		h.count("rdma does not find what is there")
@@ -188,9 +188,10 @@ func (h *churned) command(name string, args ...string) error {
 
 // overlooked tells whether rdma has not found a device that the kernel has: it lists
 // all devices first, and another one may come or go meanwhile.
-func (h *churned) overlooked(name, out string) bool {
-	_, err := os.Lstat("/sys/class/infiniband/" + h.name)
-	return name == "rdma" && strings.Contains(out, "Wrong device name") && err == nil
+func overlooked(out string) bool {
+	_, name, found := strings.Cut(strings.TrimSpace(out), "Wrong device name - ")
+	_, err := os.Lstat("/sys/class/infiniband/" + name)
+	return found && err == nil
 }
 
 // ours tells whether it is ibctl's turn, which asks the daemon first, or that of rdma, which asks nobody.
