@@ -152,12 +152,13 @@ func (inv *invocation) runJob(ctx context.Context, job *takedown.Job) (err error
 	return nil
 }
 
-// drainedOf returns the indexes of those devices that are drained.
-func drainedOf(store drained.Store, devices []rdma.Device) map[uint32]bool {
-	found := map[uint32]bool{}
+// drainedOf returns the names of those devices that are drained, or may be, for
+// nobody can read whether they are.
+func drainedOf(store drained.Store, devices []rdma.Device) map[string]bool {
+	found := map[string]bool{}
 	for _, d := range devices {
-		if _, is, err := store.Get(d); is && err == nil {
-			found[d.Index.Or(0)] = true
+		if _, is, err := store.Get(d); is || err != nil {
+			found[d.Name] = true
 		}
 	}
 	return found
@@ -165,13 +166,12 @@ func drainedOf(store drained.Store, devices []rdma.Device) map[uint32]bool {
 
 // drainNone puts back what a job that failed has drained: a device and its parts
 // are drained together or not at all. The device goes first, as in an undrain.
-func (inv *invocation) drainNone(ctx context.Context, job *takedown.Job, store drained.Store, before map[uint32]bool) {
+func (inv *invocation) drainNone(ctx context.Context, job *takedown.Job, store drained.Store, before map[string]bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
 	after := drainedOf(store, job.Devices)
 	for _, d := range slices.Backward(job.Devices) {
-		index := d.Index.Or(0)
-		if !after[index] || before[index] {
+		if !after[d.Name] || before[d.Name] {
 			continue
 		}
 		if err := inv.putIntoService(ctx, job.Service, store, d); err != nil {

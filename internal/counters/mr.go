@@ -2,10 +2,8 @@ package counters
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ibctl/ibctl/core/rdma"
-	"github.com/ibctl/ibctl/internal/nldev"
 )
 
 // MRSet is what is counted of one memory region.
@@ -34,13 +32,5 @@ func (r *Reader) MRs(ctx context.Context, d rdma.Device) ([]MRSet, []rdma.Warnin
 		}
 		sets = append(sets, set)
 	}
-	switch {
-	case err == nil, errors.Is(err, ErrNone):
-		return sets, nil, nil
-	case errors.Is(err, nldev.ErrNoDevice):
-		return nil, nil, gone(d, err)
-	case ctx.Err() != nil:
-		return nil, nil, context.Cause(ctx)
-	}
-	return sets, []rdma.Warning{{Object: d.Name, Op: "list memory region counters", Err: err}}, nil
+	return listed(ctx, d, "list memory region counters", sets, err)
 }

@@ -39,15 +39,21 @@ func (r *Reader) QPs(ctx context.Context, d rdma.Device) ([]QPSet, []rdma.Warnin
 	for _, c := range list {
 		sets = append(sets, newQPSet(d, c))
 	}
+	return listed(ctx, d, "list queue pair counters", sets, err)
+}
+
+// listed decides what is made of a list, and of the error that it ended with: what
+// the driver has not is no error, and what came before a failure is kept.
+func listed[T any](ctx context.Context, d rdma.Device, op string, list []T, err error) ([]T, []rdma.Warning, error) {
 	switch {
 	case err == nil, errors.Is(err, ErrNone):
-		return sets, nil, nil
+		return list, nil, nil
 	case errors.Is(err, nldev.ErrNoDevice):
 		return nil, nil, gone(d, err)
 	case ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)
 	}
-	return sets, []rdma.Warning{{Object: d.Name, Op: "list queue pair counters", Err: err}}, nil
+	return list, []rdma.Warning{{Object: d.Name, Op: op, Err: err}}, nil
 }
 
 func newQPSet(d rdma.Device, c nldev.QPCounter) QPSet {

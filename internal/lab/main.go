@@ -30,8 +30,9 @@ type Suite struct {
 // Main is for TestMain: os.Exit(lab.Main(m, lab.Suite{})).
 //
 // Inside a VM it runs the tests. Outside it boots each kernel and runs this very test binary there, with the same flags and in the
-// same directory, and returns 1 if any of them failed. Several kernels run at once, and print one after the other. Names of tests in the output get the kernel's series in front,
-// as if they were its subtests; -run and the like know nothing of it, IBCTL_LAB_KERNEL chooses.
+// same directory, and returns 1 if any of them failed. Kernels run at once where there are processors for them, and print one after
+// the other. Names of tests in the output get the kernel's series in front, as if they were its subtests; -run and the like know
+// nothing of it, IBCTL_LAB_KERNEL chooses.
 //
 // With -timeout, which covers all kernels together, the tests in the guest get what is left of it, less a minute: time enough for
 // the testing package to say which test hangs. Files that flags such as -coverprofile name are written in the guest, and lost.
