@@ -21,13 +21,13 @@ func atOnce(n, processors int) (guests, each int) {
 	return guests, min(2, max(1, processors/guests))
 }
 
-// runKernels calls run for each kernel, for so many at once, and tells whether all returned true. What run prints comes out kernel by
-// kernel, that of the first one whose turn it is as it is printed.
-func runKernels(series []depot.Series, atOnce int, w io.Writer, run func(k depot.Series, out io.Writer) bool) bool {
-	outs, results := make([]*queued, len(series)), make([]chan bool, len(series))
+// runKernels calls run for each kernel, for so many at once, and returns what it returned, in the kernels' order. What run prints
+// comes out kernel by kernel, that of the first one whose turn it is as it is printed.
+func runKernels(series []depot.Series, atOnce int, w io.Writer, run func(k depot.Series, out io.Writer) outcome) []outcome {
+	outs, results := make([]*queued, len(series)), make([]chan outcome, len(series))
 	next := make(chan int, len(series))
 	for i := range series {
-		outs[i], results[i] = &queued{w: w}, make(chan bool, 1)
+		outs[i], results[i] = &queued{w: w}, make(chan outcome, 1)
 		next <- i
 	}
 	close(next)
@@ -40,12 +40,12 @@ func runKernels(series []depot.Series, atOnce int, w io.Writer, run func(k depot
 			}
 		})
 	}
-	passed := true
+	all := make([]outcome, len(series))
 	for i := range series {
 		outs[i].release()
-		passed = <-results[i] && passed
+		all[i] = <-results[i]
 	}
-	return passed
+	return all
 }
 
 // queued keeps what is written until it is released, and passes it on from then on. It may be used by several goroutines.

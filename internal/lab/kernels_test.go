@@ -32,20 +32,22 @@ func TestRunKernels(t *testing.T) {
 		var together sync.WaitGroup
 		together.Add(2)
 		var out bytes.Buffer
-		passed := runKernels(series, 2, &out, func(k depot.Series, w io.Writer) bool {
+		outcomes := runKernels(series, 2, &out, func(k depot.Series, w io.Writer) outcome {
 			if k != "c" { // a and b wait for each other
 				together.Done()
 				together.Wait()
 			}
 			fmt.Fprintln(w, k, 1)
 			fmt.Fprintln(w, k, 2)
-			return k != failing
+			return outcome{passed: k != failing}
 		})
 		if want := "a 1\na 2\nb 1\nb 2\nc 1\nc 2\n"; out.String() != want {
 			t.Errorf("printed %q, want %q", out.String(), want)
 		}
-		if passed != (failing == "") {
-			t.Errorf("%q failing: passed %v", failing, passed)
+		for i, o := range outcomes {
+			if o.passed != (series[i] != failing) {
+				t.Errorf("%q failing: %s passed: %v", failing, series[i], o.passed)
+			}
 		}
 	}
 }

@@ -108,17 +108,18 @@ func (s Suite) run(ctx context.Context) (bool, error) {
 	defer unlock()
 	guests, processors := atOnce(len(series), runtime.NumCPU())
 	conf.Processors = processors
-	passed := runKernels(series, guests, os.Stdout, func(k depot.Series, out io.Writer) bool {
-		ok, err := runTests(ctx, conf, k, deadline, out)
+	outcomes := runKernels(series, guests, os.Stdout, func(k depot.Series, out io.Writer) outcome {
+		o, err := runTests(ctx, conf, k, deadline, out)
 		if err != nil {
-			fmt.Fprintln(out, err)
+			o.passed, o.verdict = false, fmt.Sprintf("lab: kernel %s: %v", k, err)
+			fmt.Fprintln(out, o.verdict)
 		}
-		return ok && err == nil
+		return o
 	})
 	if ctx.Err() != nil {
 		return false, fmt.Errorf("lab: interrupted: %w", context.Cause(ctx))
 	}
-	return passed, nil
+	return retell(os.Stdout, series, outcomes), nil
 }
 
 // prepare builds what is to be found in the guest.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"io"
 	"regexp"
-	"strings"
+	"slices"
 )
 
 // testOutput makes of the output of the tests in one guest a part of the output of all: tests become subtests of the kernel, and
@@ -13,10 +13,20 @@ type testOutput struct {
 	w       io.Writer
 	kernel  string
 	verbose bool
-	failed  []string // names of the tests that have failed; subtests are not among them
+	failed  []failure // the tests that have failed; subtests are not among them
 
-	rest []byte // a line that has no end yet
+	told []string // the last lines of the test that is running
+	rest []byte   // a line that has no end yet
 }
+
+// failure is a test that failed, and the last that it said.
+type failure struct {
+	test string
+	said []string
+}
+
+// lastWords is how many lines of a test that fails are told once more at the end of all.
+const lastWords = 8
 
 func (o *testOutput) Write(p []byte) (int, error) {
 	o.rest = append(o.rest, p...)
@@ -46,8 +56,9 @@ var (
 	// testLine is a line in which the testing package names a test. \x16 marks such lines for test2json.
 	testLine = regexp.MustCompile(`^(\x16?(?:=== (?:RUN|PAUSE|CONT|NAME) +| *--- (?:PASS|FAIL|SKIP|BENCH): ))(\S+.*)$`)
 
-	// failLine names a test that failed and is no subtest.
-	failLine = regexp.MustCompile(`^\x16?--- FAIL: (\S+)`)
+	// startLine is where a test begins that is no subtest, and failLine where it has failed.
+	startLine = regexp.MustCompile(`^\x16?=== RUN +[^/\s]+$`)
+	failLine  = regexp.MustCompile(`^\x16?--- FAIL: (\S+)`)
 
 	// chatter is what a test run that is not verbose does not print.
 	chatter = regexp.MustCompile(`^\x16?(=== | *--- PASS: )`)
@@ -57,12 +68,23 @@ var (
 )
 
 func (o *testOutput) pass(line string) error {
-	if m := failLine.FindStringSubmatch(line); m != nil {
-		o.failed = append(o.failed, strings.TrimSpace(m[1]))
-	}
+	o.remember(line)
 	if verdict.MatchString(line) || !o.verbose && chatter.MatchString(line) {
 		return nil
 	}
 	_, err := io.WriteString(o.w, testLine.ReplaceAllString(line, "${1}linux-"+o.kernel+"/${2}")+"\n")
 	return err
+}
+
+// remember keeps what is told of a failure at the end of all.
+func (o *testOutput) remember(line string) {
+	switch m := failLine.FindStringSubmatch(line); {
+	case m != nil:
+		o.failed = append(o.failed, failure{test: m[1], said: slices.Clone(o.told)})
+	case startLine.MatchString(line):
+		o.told = nil
+	case !chatter.MatchString(line):
+		o.told = append(o.told, line)
+		o.told = o.told[max(0, len(o.told)-lastWords):]
+	}
 }

@@ -3,8 +3,9 @@ package lab
 import (
 	"bytes"
 	"slices"
-	"strings"
 	"testing"
+
+	"github.com/ibctl/ibctl/internal/lab/depot"
 )
 
 const guestOutput = `=== RUN   TestA
@@ -59,9 +60,48 @@ no end of line
 			if err := o.flush(); err != nil || out.String() != c.want {
 				t.Errorf("%s, by %d bytes: %v\n%q, want\n%q", c.name, size, err, out.String(), c.want)
 			}
-			if got := strings.Join(o.failed, " "); got != "TestB" {
-				t.Errorf("%s: failed %q", c.name, got)
+			if len(o.failed) != 1 || o.failed[0].test != "TestB" {
+				t.Errorf("%s: failed %q", c.name, o.failed)
 			}
 		}
+	}
+}
+
+// What is told at the end of all: every kernel that failed, with the last words of its failures and of nothing else.
+func TestRetell(t *testing.T) {
+	var discard, out bytes.Buffer
+	o := &testOutput{w: &discard, kernel: "7.x", verbose: true}
+	for _, line := range []string{
+		"=== RUN   TestA", "    a_test.go:1: of a test that passes", "--- PASS: TestA (0.01s)",
+		"=== RUN   TestB", "    b_test.go:1: long ago", "=== RUN   TestB/sub", "    b_test.go:2: 2", "    b_test.go:3: 3", "    b_test.go:4: 4", "    b_test.go:5: 5",
+		"    b_test.go:6: 6", "    b_test.go:7: 7", "    b_test.go:8: 8", "    b_test.go:9: 9", "--- FAIL: TestB (0.02s)", "    --- FAIL: TestB/sub (0.02s)",
+		"=== RUN   TestC", "--- FAIL: TestC (0.02s)",
+	} {
+		if _, err := o.Write([]byte(line + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	outcomes := []outcome{{passed: true, verdict: "lab: kernel 6.12: passed"}, {verdict: "lab: kernel 7.x: FAILED", failed: o.failed}}
+	if retell(&out, []depot.Series{"6.12", "7.x"}, outcomes) {
+		t.Error("all passed")
+	}
+	want := `lab: kernel 7.x: FAILED
+FAIL: linux-7.x/TestB, which said last:
+    b_test.go:2: 2
+    b_test.go:3: 3
+    b_test.go:4: 4
+    b_test.go:5: 5
+    b_test.go:6: 6
+    b_test.go:7: 7
+    b_test.go:8: 8
+    b_test.go:9: 9
+FAIL: linux-7.x/TestC, which said last:
+
+`
+	if out.String() != want {
+		t.Errorf("told\n%s, want\n%s", &out, want)
+	}
+	if out.Reset(); !retell(&out, []depot.Series{"6.12"}, outcomes[:1]) || out.Len() > 0 {
+		t.Errorf("of kernels that passed: %q", &out)
 	}
 }
