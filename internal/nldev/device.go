@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
@@ -24,7 +25,25 @@ type Device struct {
 // Devices lists the devices that this Conn's network namespace sees, in the
 // kernel's order. Devices that could be decoded are returned beside an error
 // about one that could not (errors.Is [ErrMalformed]).
+//
+// The kernel sends one device at a time, and finds the next by its position
+// (ib_enum_all_devs in drivers/infiniband/core/device.c). So where a device goes
+// that was sent already, the dump leaves out another, which is alive, and does not
+// say that it was interrupted. A list counts when the next one has the same
+// devices; [ErrInterrupted] says that none did.
 func (c *Conn) Devices(ctx context.Context) ([]Device, error) {
+	var last []Device
+	for i := range maxDumps {
+		now, err := c.dumpDevices(ctx)
+		if err != nil && !errors.Is(err, ErrMalformed) || len(now) == 0 || i > 0 && sameDevices(last, now) {
+			return now, err
+		}
+		last = now
+	}
+	return nil, fmt.Errorf("%s: %w", about(opName(cmdGet), ""), ErrInterrupted)
+}
+
+func (c *Conn) dumpDevices(ctx context.Context) ([]Device, error) {
 	var all []Device
 	err := c.ask(ctx, request{op: cmdGet, dump: true},
 		func() { all = nil },
@@ -36,6 +55,10 @@ func (c *Conn) Devices(ctx context.Context) ([]Device, error) {
 			return err
 		})
 	return all, err
+}
+
+func sameDevices(a, b []Device) bool {
+	return slices.EqualFunc(a, b, func(a, b Device) bool { return a.Index == b.Index })
 }
 
 // Device reads one device by its index. It returns [ErrNoDevice] if no device

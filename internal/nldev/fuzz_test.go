@@ -77,7 +77,7 @@ func FuzzAnswers(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, datagram []byte) {
-		all, err := conn(&script{answers: [][][]byte{{datagram}}}).Devices(t.Context())
+		all, err := twice([][]byte{datagram}).Devices(t.Context())
 		for _, d := range all {
 			if !d.Index.IsKnown() || d.Name == "" {
 				t.Errorf("%x gave %+v, %v", datagram, d, err)

@@ -59,6 +59,9 @@ func payloads(t testing.TB, kernel, name string) [][]byte {
 	return found
 }
 
+// twice answers two requests alike, as a list of devices must be to count.
+func twice(answer [][]byte) *Conn { return conn(&script{answers: [][][]byte{answer, answer}}) }
+
 // script is a socket that answers with recorded datagrams: one list for each
 // request, in turn. What is on the wire goes through the real parser.
 type script struct {

@@ -187,7 +187,8 @@ func (h *churned) command(name string, args ...string) error {
 }
 
 // overlooked tells whether rdma has not found a device that the kernel has: it lists
-// all devices first, and another one may come or go meanwhile.
+// all devices first, once, and the kernel leaves one out of such a list when another
+// goes meanwhile (TestListLeavesNobodyOut).
 func overlooked(out string) bool {
 	_, name, found := strings.Cut(strings.TrimSpace(out), "Wrong device name - ")
 	_, err := os.Lstat("/sys/class/infiniband/" + name)

@@ -8,12 +8,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/ibctl/ibctl/core/rdma"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/lab"
 	"github.com/ibctl/ibctl/internal/nldev"
+	"github.com/ibctl/ibctl/internal/soak"
 	"github.com/ibctl/ibctl/internal/sysfs"
 )
 
@@ -250,6 +255,79 @@ func TestNLDevErrors(t *testing.T) {
 				}
 				return
 			}
+		}
+	}
+}
+
+// TestListLeavesNobodyOut lists devices while older ones go. The kernel's own list is by position, and leaves out a
+// device that stays when one before it goes meanwhile; ibctl's does not. The device that stays is the youngest.
+func TestListLeavesNobodyOut(t *testing.T) {
+	topology := lab.Topology{Links: []lab.Link{{Name: "stays", Kind: lab.Dummy{}}}}
+	older := []string{"old0", "old1", "old2", "old3"}
+	for _, name := range older {
+		topology.Links = append(topology.Links, lab.Link{Name: name, Kind: lab.Dummy{}})
+	}
+	topology.Up(t)
+	conn, err := nldev.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // it was only read from
+	kernel := leftOut{list: func() (names []string, err error) {
+		links, err := netlink.RdmaLinkList()
+		for _, l := range links {
+			names = append(names, l.Attrs.Name)
+		}
+		return names, err
+	}}
+	ours := leftOut{list: func() (names []string, err error) {
+		all, err := conn.Devices(t.Context())
+		for _, d := range all {
+			names = append(names, d.Name)
+		}
+		return names, err
+	}}
+	for range soak.Times(6, 200) {
+		for _, name := range append(slices.Clone(older), "stays") {
+			if err := netlink.RdmaLinkAdd("rxe_"+name, "rxe", name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var stop atomic.Bool
+		var listing sync.WaitGroup
+		for _, l := range []*leftOut{&kernel, &ours} {
+			listing.Go(func() { l.look(t, "rxe_stays", &stop) })
+		}
+		for _, name := range append(older, "stays") {
+			stop.Store(name == "stays")
+			if name == "stays" {
+				listing.Wait()
+			}
+			run(t, "rdma", "link", "del", "rxe_"+name)
+		}
+	}
+	t.Logf("the kernel's list left it out %d times of %d, ibctl's %d of %d", kernel.missing, kernel.lists, ours.missing, ours.lists)
+	if ours.missing > 0 {
+		t.Errorf("%d lists were without a device that was there", ours.missing)
+	}
+}
+
+// leftOut counts the lists in which a device is missing.
+type leftOut struct {
+	list           func() ([]string, error)
+	lists, missing int
+}
+
+func (l *leftOut) look(t testing.TB, name string, stop *atomic.Bool) {
+	for !stop.Load() {
+		names, err := l.list()
+		if err != nil {
+			t.Errorf("list: %v", err)
+			return
+		}
+		l.lists++
+		if !slices.Contains(names, name) {
+			l.missing++
 		}
 	}
 }
