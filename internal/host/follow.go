@@ -24,7 +24,7 @@ type Registry interface {
 // FollowOptions are the knobs of Follow; the zero value suits most.
 type FollowOptions struct {
 	// Resync is how often the devices are looked at, hint or no hint: some changes,
-	// such as the state of an InfiniBand port, come without an event. 30 seconds if
+	// such as the state of an InfiniBand port, come without an event. A minute if
 	// zero. It is a glance at what nldev tells; everything is read anew, which may
 	// cost commands to the firmware, where that differs, and every [rereadEvery]
 	// times.
@@ -55,7 +55,7 @@ func (h *Host) Follow(ctx context.Context, reg Registry, opts FollowOptions) err
 }
 
 // rereadEvery is at how many looks everything is read anew.
-const rereadEvery = 10
+const rereadEvery = 5
 
 // key identifies a device for as long as it exists, whatever its name: by the
 // kernel's index, or where that is unknown by the instance in sysfs.
@@ -95,7 +95,7 @@ func newFollower(reg Registry, opts FollowOptions, list func(context.Context) ([
 	read func(context.Context, rdma.Device) (rdma.Device, []rdma.Warning, error),
 ) *follower {
 	if opts.Resync <= 0 {
-		opts.Resync = 30 * time.Second
+		opts.Resync = time.Minute
 	}
 	if opts.Report == nil {
 		opts.Report = func(error) {}

@@ -134,7 +134,7 @@ func TestDaemonIdle(t *testing.T) {
 	}
 	_ = s.Close() // nobody is connected
 	time.Sleep(5 * time.Second)
-	pause := time.Duration(soak.Times(10, 300)) * time.Second // it looks around every 30 s: the long form sees that, too
+	pause := time.Duration(soak.Times(10, 300)) * time.Second // it looks around every minute: the long form sees that, too
 	var before []usage
 	for _, pid := range pids {
 		before = append(before, usageOf(t, pid))
