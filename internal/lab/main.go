@@ -109,7 +109,7 @@ func (s Suite) run(ctx context.Context) (bool, error) {
 	guests, processors := atOnce(len(series), runtime.NumCPU())
 	conf.Processors = processors
 	outcomes := runKernels(series, guests, os.Stdout, func(k depot.Series, out io.Writer) outcome {
-		o, err := runTests(ctx, conf, k, deadline, out)
+		o, err := newKernelTests(conf, k, deadline, out).run(ctx)
 		if err != nil {
 			o.passed, o.verdict = false, fmt.Sprintf("lab: kernel %s: %v", k, err)
 			fmt.Fprintln(out, o.verdict)

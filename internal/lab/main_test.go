@@ -15,7 +15,7 @@ func TestGuestFlags(t *testing.T) {
 		{"-test.v=test2json", "-test.timeout=5m0s -test.v=test2json"},
 		{"-test.v=false -test.coverprofile=/tmp/c", "-test.timeout=5m0s -test.v"},
 	} {
-		got := guestFlags(strings.Fields(c.in), 5*time.Minute)
+		got := guestFlags(strings.Fields(c.in), 5*time.Minute, nil)
 		if !slices.Equal(got, strings.Fields(c.want)) {
 			t.Errorf("%q: %q, want %q", c.in, got, c.want)
 		}

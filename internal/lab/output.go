@@ -14,6 +14,7 @@ type testOutput struct {
 	kernel  string
 	verbose bool
 	failed  []failure // the tests that have failed; subtests are not among them
+	ended   []string  // the tests that have ended in any way, likewise
 
 	told []string // the last lines of the test that is running
 	rest []byte   // a line that has no end yet
@@ -56,9 +57,9 @@ var (
 	// testLine is a line in which the testing package names a test. \x16 marks such lines for test2json.
 	testLine = regexp.MustCompile(`^(\x16?(?:=== (?:RUN|PAUSE|CONT|NAME) +| *--- (?:PASS|FAIL|SKIP|BENCH): ))(\S+.*)$`)
 
-	// startLine is where a test begins that is no subtest, and failLine where it has failed.
+	// startLine is where a test begins that is no subtest, and endLine where it has ended.
 	startLine = regexp.MustCompile(`^\x16?=== RUN +[^/\s]+$`)
-	failLine  = regexp.MustCompile(`^\x16?--- FAIL: (\S+)`)
+	endLine   = regexp.MustCompile(`^\x16?--- (PASS|FAIL|SKIP): (\S+)`)
 
 	// chatter is what a test run that is not verbose does not print.
 	chatter = regexp.MustCompile(`^\x16?(=== | *--- PASS: )`)
@@ -78,9 +79,12 @@ func (o *testOutput) pass(line string) error {
 
 // remember keeps what is told of a failure at the end of all.
 func (o *testOutput) remember(line string) {
-	switch m := failLine.FindStringSubmatch(line); {
+	switch m := endLine.FindStringSubmatch(line); {
 	case m != nil:
-		o.failed = append(o.failed, failure{test: m[1], said: slices.Clone(o.told)})
+		o.ended = append(o.ended, m[2])
+		if m[1] == "FAIL" {
+			o.failed = append(o.failed, failure{test: m[2], said: slices.Clone(o.told)})
+		}
 	case startLine.MatchString(line):
 		o.told = nil
 	case !chatter.MatchString(line):

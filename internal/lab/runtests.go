@@ -23,50 +23,88 @@ type outcome struct {
 	passed  bool
 	verdict string
 	failed  []failure
+	falls   []fall
 }
 
-// runTests runs the tests on one kernel, for who has taken the turn, and prints to w. An error is the lab's and no test's.
-func runTests(ctx context.Context, conf Config, k depot.Series, deadline time.Time, w io.Writer) (outcome, error) {
+// kernelTests are the tests on one kernel, for who has taken the turn.
+type kernelTests struct {
+	kernel   depot.Series
+	conf     Config
+	boot     func(context.Context, Config) (vm.Result, error)
+	list     func(context.Context) ([]string, error) // the tests that are asked for, in their order
+	deadline time.Time
+	out      testOutput
+	falls    []fall
+}
+
+func newKernelTests(conf Config, k depot.Series, deadline time.Time, w io.Writer) *kernelTests {
+	conf.Kernel, conf.Stderr, conf.Log = k, w, w
+	return &kernelTests{
+		kernel: k, conf: conf, boot: boot, list: listTests, deadline: deadline,
+		out: testOutput{w: w, kernel: string(k), verbose: testing.Verbose()},
+	}
+}
+
+// run runs the tests in a guest, and where its kernel goes down, what is left of them in another. An error is the lab's and no test's.
+func (t *kernelTests) run(ctx context.Context) (outcome, error) {
+	var only []string
+	for {
+		r, err := t.once(ctx, only)
+		if err == nil {
+			return t.end(r)
+		}
+		if only, err = t.afterFall(ctx, err); err != nil {
+			return outcome{failed: t.out.failed, falls: t.falls}, err
+		}
+	}
+}
+
+// once boots a guest for the tests of these names; for all if there are none.
+func (t *kernelTests) once(ctx context.Context, only []string) (vm.Result, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return outcome{}, err
+		return vm.Result{}, err
 	}
-	left := time.Until(deadline)
+	left := time.Until(t.deadline)
 	if left < 2*guard {
-		return outcome{}, fmt.Errorf("lab: kernel %s: only %v left of -timeout", k, left.Round(time.Second))
+		return vm.Result{}, fmt.Errorf("only %v left of -timeout", left.Round(time.Second))
 	}
-	out := &testOutput{w: w, kernel: string(k), verbose: testing.Verbose()}
-	conf.Kernel, conf.Timeout = k, left-guard/2
-	conf.Command = append([]string{self}, guestFlags(os.Args[1:], left-guard)...)
-	conf.Stdout, conf.Stderr, conf.Log = out, w, w
-	r, err := boot(ctx, conf)
-	if err := errors.Join(err, out.flush()); err != nil {
-		return outcome{failed: out.failed}, err
-	}
+	conf := t.conf
+	conf.Timeout, conf.Stdout = left-guard/2, &t.out
+	conf.Command = append([]string{self}, guestFlags(os.Args[1:], left-guard, only)...)
+	r, err := t.boot(ctx, conf)
+	return r, errors.Join(err, t.out.flush())
+}
+
+func (t *kernelTests) end(r vm.Result) (outcome, error) {
 	for _, line := range r.Complaints() {
-		fmt.Fprintf(w, "lab: kernel %s complained: %s\n", k, line)
+		fmt.Fprintf(t.out.w, "lab: kernel %s complained: %s\n", t.kernel, line)
 	}
-	o := outcome{passed: r.Status == 0, verdict: verdictOf(k, r, out.failed), failed: out.failed}
-	_, err = fmt.Fprintln(w, o.verdict)
+	o := outcome{passed: r.Status == 0 && len(t.out.failed) == 0, failed: t.out.failed, falls: t.falls}
+	o.verdict = verdictOf(t.kernel, r, o)
+	_, err := fmt.Fprintln(t.out.w, o.verdict)
 	return o, err
 }
 
-func verdictOf(k depot.Series, r vm.Result, failed []failure) string {
+func verdictOf(k depot.Series, r vm.Result, o outcome) string {
 	how := "passed"
-	if r.Status != 0 {
+	if !o.passed {
 		how = fmt.Sprintf("FAILED with status %d %s", r.Status, r.Signal)
-		for _, f := range failed {
+		for _, f := range o.failed {
 			how += " " + f.test
 		}
 	}
 	return fmt.Sprintf("lab: kernel %s (%s): %s in %.1fs, of which %.1fs to boot", k, r.Release, how, r.Total.Seconds(), r.Booted.Seconds())
 }
 
-// retell tells whether the tests passed on every kernel. Where not, it says once more which tests failed, and their last words: the end
-// of a long output is what is read first, and at times all that is kept of it.
+// retell tells whether the tests passed on every kernel. It says once more which kernels went down, which tests failed, and their last
+// words: the end of a long output is what is read first, and at times all that is kept of it.
 func retell(w io.Writer, series []depot.Series, outcomes []outcome) bool {
 	passed := true
 	for i, o := range outcomes {
+		for _, f := range o.falls {
+			fmt.Fprintf(w, "lab: kernel %s went down in %s, which then ran in another guest: %s\n", series[i], f.test, f.why)
+		}
 		if o.passed {
 			continue
 		}
@@ -79,13 +117,18 @@ func retell(w io.Writer, series []depot.Series, outcomes []outcome) bool {
 	return passed
 }
 
-// guestFlags returns the flags for the test binary in the guest. It is always verbose: what it prints shows that it is alive.
-func guestFlags(args []string, timeout time.Duration) []string {
+// guestFlags returns the flags for the test binary in the guest, for the tests of these names if there are any. It is always verbose:
+// what it prints shows that it is alive.
+func guestFlags(args []string, timeout time.Duration, only []string) []string {
 	var out []string
 	for _, arg := range args {
 		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		switch name {
 		case "test.timeout", "test.testlogfile", "test.coverprofile", "test.gocoverdir":
+		case "test.run":
+			if only == nil {
+				out = append(out, arg)
+			}
 		case "test.v":
 			if arg == "-test.v=test2json" {
 				out = append(out, arg)
@@ -96,6 +139,9 @@ func guestFlags(args []string, timeout time.Duration) []string {
 	}
 	if !slices.Contains(out, "-test.v=test2json") {
 		out = append([]string{"-test.v"}, out...)
+	}
+	if only != nil {
+		out = append(out, "-test.run=^("+strings.Join(only, "|")+")$")
 	}
 	return append([]string{"-test.timeout=" + timeout.String()}, out...)
 }
