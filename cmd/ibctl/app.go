@@ -12,9 +12,28 @@ const (
 	categoryTool = "The tool itself"
 )
 
-// newApp returns the command tree, bound to inv. The first verb of a noun is the
-// one that runs where no verb is given.
-func newApp(inv *invocation) *cli.App {
+// nouns are the commands, in the order of help. The first verb of a noun is the one
+// that runs where no verb is given.
+func nouns() []noun {
+	return []noun{
+		{"dev", devCommand}, {"port", portCommand}, {"gid", gidCommand}, {"cm", cmCommand}, {"res", resCommand}, {"env", envCommand},
+		{"stat", statCommand}, {"system", systemCommand}, {"client", clientCommand}, {"events", eventsCommand},
+		{"serve", serveCommand}, {"batch", batchCommand}, {"wait", waitCommand}, {"completion", completionCommand},
+		{"help", helpCommand}, {"schema", schemaCommand}, {"version", versionCommand},
+	}
+}
+
+// noun makes the command of its name.
+type noun struct {
+	name string
+	make func(*invocation) *cli.Command
+}
+
+// newApp returns the command tree, bound to inv.
+func newApp(inv *invocation) *cli.App { return appOf(inv, nouns()) }
+
+// appOf is newApp with some of the nouns.
+func appOf(inv *invocation, nouns []noun) *cli.App {
 	app := &cli.App{
 		Name:           "ibctl",
 		Usage:          "see and manage the RDMA devices of this host",
@@ -26,10 +45,9 @@ func newApp(inv *invocation) *cli.App {
 		HideVersion:    true,
 		Writer:         inv.stdout,
 		ErrWriter:      inv.stderr,
-		Commands: []*cli.Command{
-			devCommand(inv), portCommand(inv), gidCommand(inv), cmCommand(inv), resCommand(inv), envCommand(inv), statCommand(inv), systemCommand(inv), clientCommand(inv), eventsCommand(inv),
-			serveCommand(inv), batchCommand(inv), waitCommand(inv), completionCommand(inv), helpCommand(inv), schemaCommand(inv), versionCommand(inv),
-		},
+	}
+	for _, n := range nouns {
+		app.Commands = append(app.Commands, n.make(inv))
 	}
 	for _, noun := range app.Commands {
 		prepare(noun)

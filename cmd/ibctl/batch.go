@@ -177,6 +177,39 @@ func (b *batchLines) dispatchLine(inv *invocation, l batchLine) error {
 	return inv.dispatch(slices.Concat([]string{"ibctl"}, b.defaults, l.words))
 }
 
+// commands returns the command tree for a line, and all flags. The whole tree costs
+// more than running a short line: it is made for the first one, and where a line
+// does not name its noun in full, or asks about all of them.
+func (inv *invocation) commands(words []string) (*cli.App, flagTable) {
+	b := inv.lines
+	if b != nil && b.flags != nil {
+		if n, ok := nounOf(b.flags, words); ok {
+			return appOf(inv, []noun{n}), b.flags
+		}
+	}
+	app := newApp(inv)
+	known := knownFlags(app)
+	if b != nil {
+		b.flags = known
+	}
+	return app, known
+}
+
+// nounOf finds the noun that is the first argument of a line, in full.
+func nounOf(known flagTable, words []string) (noun, bool) {
+	read := lex(known, words)
+	first := slices.IndexFunc(read.tokens, func(t token) bool { return t.flag == "" })
+	if first < 0 || read.err != nil {
+		return noun{}, false
+	}
+	all := nouns()
+	i := slices.IndexFunc(all, func(n noun) bool { return n.name == read.tokens[first].value })
+	if i < 0 || all[i].name == "help" {
+		return noun{}, false
+	}
+	return all[i], true
+}
+
 // dispatch runs a line that was understood.
 func (b *batchLines) dispatch(app *cli.App, l line) error {
 	if noun := l.path[0]; noun == "batch" || noun == "serve" {

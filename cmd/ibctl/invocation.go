@@ -57,8 +57,8 @@ func (inv *invocation) dispatch(args []string) error {
 	if len(args) == 2 && args[1] == portsVerb {
 		return inv.tellPorts()
 	}
-	app := newApp(inv)
-	l, err := parseWith(app, inv.knownFlags(app), args[min(1, len(args)):])
+	app, known := inv.commands(args[min(1, len(args)):])
+	l, err := parseWith(app, known, args[min(1, len(args)):])
 	inv.format = l.format() // an error is shown in the format that was asked for
 	if errors.Is(err, errNoCommand) && !inv.format.Structured() {
 		io.WriteString(inv.stderr, helpAll(app)+"\n") //nolint:errcheck // the error follows
@@ -76,18 +76,6 @@ func (inv *invocation) dispatch(args []string) error {
 		return inv.lines.dispatch(app, l)
 	}
 	return app.RunContext(context.Background(), l.canonical())
-}
-
-// knownFlags are those of app, which the lines of a batch share: collecting them
-// costs as much as running a short line.
-func (inv *invocation) knownFlags(app *cli.App) flagTable {
-	if inv.lines == nil {
-		return knownFlags(app)
-	}
-	if inv.lines.flags == nil {
-		inv.lines.flags = knownFlags(app)
-	}
-	return inv.lines.flags
 }
 
 // setOptions takes over the global options; it runs before every verb.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -9,6 +10,27 @@ import (
 )
 
 func testApp() *cli.App { return newApp(&invocation{format: defaultFormat}) }
+
+// parseAnywhere parses a line for itself and as one of a batch, which must come to the same.
+func parseAnywhere(t *testing.T, in string) (line, error) {
+	t.Helper()
+	words := strings.Fields(in)
+	l, err := parseLine(testApp(), words)
+	app, known := (&invocation{lines: &batchLines{flags: knownFlags(testApp())}}).commands(words)
+	if inBatch, batchErr := parseWith(app, known, words); !reflect.DeepEqual(inBatch, l) || !reflect.DeepEqual(batchErr, err) {
+		t.Errorf("%s: in a batch %+v, %v; alone %+v, %v", in, inBatch, batchErr, l, err)
+	}
+	return l, err
+}
+
+// A line of a batch finds its noun by the name in the list.
+func TestNounsHaveTheirNames(t *testing.T) {
+	for _, n := range nouns() {
+		if got := n.make(&invocation{}).Name; got != n.name {
+			t.Errorf("%s makes %s", n.name, got)
+		}
+	}
+}
 
 func TestLineIsBroughtInOrder(t *testing.T) {
 	for in, want := range map[string]string{
@@ -36,7 +58,7 @@ func TestLineIsBroughtInOrder(t *testing.T) {
 		"dev list -o table -o json":       "--output=table --output=json dev list --",
 		"gid show --netdev -j":            "gid show --netdev=-j --",
 	} {
-		l, err := parseLine(testApp(), strings.Fields(in))
+		l, err := parseAnywhere(t, in)
 		got := strings.TrimPrefix(strings.Join(l.canonical(), " "), "ibctl ")
 		if want == "" {
 			if err == nil {
@@ -69,7 +91,7 @@ func TestLineThatMakesNoSense(t *testing.T) {
 		"dev list -é":         {problem: "no flag -é"},
 		"frobnicate -o jsonx": {problem: `no command "frobnicate"`},
 	} {
-		_, err := parseLine(testApp(), strings.Fields(in))
+		_, err := parseAnywhere(t, in)
 		var got *usageError
 		if !errors.As(err, &got) {
 			t.Errorf("%s: %v, want a usage error", in, err)
