@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -43,12 +44,14 @@ func appOf(inv *invocation, nouns []noun) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {}, // main exits, and nobody else
 		HideHelp:       true,
 		HideVersion:    true,
+		Compiled:       time.Unix(0, 0), // or the library looks at the program's file to find out
 		Writer:         inv.stdout,
 		ErrWriter:      inv.stderr,
 	}
 	for _, n := range nouns {
 		app.Commands = append(app.Commands, n.make(inv))
 	}
+	nameOnce(app.Flags)
 	for _, noun := range app.Commands {
 		prepare(noun)
 	}
@@ -58,8 +61,28 @@ func appOf(inv *invocation, nouns []noun) *cli.App {
 // prepare switches off what the library would do by itself.
 func prepare(c *cli.Command) {
 	c.HideHelp, c.OnUsageError = true, onUsageError
+	nameOnce(c.Flags)
 	for _, sub := range c.Subcommands {
 		prepare(sub)
+	}
+}
+
+// namedFlag is a flag that knows its names. The library works them out by a regular
+// expression whenever it looks for a flag, which was most of its own work for a
+// line of a batch.
+type namedFlag struct {
+	cli.DocGenerationFlag
+	names []string
+}
+
+// Names implements [cli.Flag].
+func (f namedFlag) Names() []string { return f.names }
+
+func nameOnce(flags []cli.Flag) {
+	for i, f := range flags {
+		if d, ok := f.(cli.DocGenerationFlag); ok {
+			flags[i] = namedFlag{d, f.Names()}
+		}
 	}
 }
 

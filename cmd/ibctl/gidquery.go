@@ -38,9 +38,10 @@ func (inv *invocation) askGIDs(ctx context.Context, targets []target, empty bool
 	}
 	answers := make([]gidAnswer, len(targets))
 	var asking sync.WaitGroup
-	for i, t := range targets {
-		asking.Go(func() { answers[i] = askTarget(ctx, s, t, empty) })
+	for i, t := range targets[1:] {
+		asking.Go(func() { answers[1+i] = askTarget(ctx, s, t, empty) })
 	}
+	answers[0] = askTarget(ctx, s, targets[0], empty)
 	asking.Wait()
 	all.join(answers)
 	all.warnings = append(all.warnings, s.close()...)

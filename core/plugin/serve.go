@@ -65,10 +65,15 @@ func errText(err error) string {
 	return "(" + err.Error() + ")"
 }
 
+// window is how much may be under way without word from the reader. Left to itself, gRPC measures the way there and back,
+// with a ping at each answer; here it is a socket's, within one host.
+const window = 1 << 20
+
 func grpcServer(opts []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append(opts,
 		grpc.ForceServerCodecV2(pluginv1.Codec()),
 		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.StaticStreamWindowSize(window), grpc.StaticConnWindowSize(window),
 		grpc.UnaryInterceptor(unaryErrors),
 		grpc.StreamInterceptor(streamErrors),
 	)...)

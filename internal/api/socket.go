@@ -17,6 +17,9 @@ const ClientKey = "ibctl-client"
 const (
 	MaxRequest = 1 << 20
 	MaxReply   = 64 << 20
+	// Window is how much of a reply may be under way unread. A fixed one spares the
+	// pings with which gRPC would measure the way to the other process.
+	Window = 1 << 20
 )
 
 // Namespace identifies a namespace, as stat(2) shows its file.

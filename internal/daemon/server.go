@@ -14,6 +14,7 @@ import (
 const (
 	callsEach     = 64
 	headerOctets  = 16 << 10
+	requestWindow = 64 << 10 // octets of requests that are under way unread; the least that gRPC has
 	greetingLimit = 5 * time.Second
 	idleLimit     = 5 * time.Minute
 )
@@ -23,6 +24,7 @@ func (d *daemon) newServer(r rights) *grpc.Server {
 		grpc.Creds(api.Credentials()),
 		grpc.ForceServerCodecV2(api.Codec()),
 		grpc.MaxRecvMsgSize(api.MaxRequest),
+		grpc.StaticStreamWindowSize(requestWindow), grpc.StaticConnWindowSize(requestWindow),
 		grpc.MaxHeaderListSize(headerOctets),
 		grpc.MaxConcurrentStreams(callsEach),
 		grpc.ConnectionTimeout(greetingLimit),

@@ -67,6 +67,10 @@ func (d *dialer) close() {
 	}
 }
 
+// window is how much of an answer may be under way unread. A fixed one spares the pings with which gRPC would measure the way to
+// the plugin.
+const window = 1 << 20
+
 // dialOptions turn off everything by which gRPC would repeat or reconnect: a
 // lifecycle call happens once.
 func dialOptions(d *dialer, callTimeout time.Duration) []grpc.DialOption {
@@ -75,6 +79,7 @@ func dialOptions(d *dialer, callTimeout time.Duration) []grpc.DialOption {
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
+		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReply), grpc.ForceCodecV2(pluginv1.Codec())),
 		grpc.WithChainUnaryInterceptor(bounded(callTimeout), unaryErrors),
 		grpc.WithChainStreamInterceptor(d.note, streamErrors),

@@ -69,6 +69,10 @@ type reading struct {
 // them in the order of ports. When it returns, nothing reads any more.
 func readAll(ctx context.Context, dev *plugin.Device, ports []uint32, empty bool) func(yield func(reading) bool) {
 	return func(yield func(reading) bool) {
+		if len(ports) == 1 {
+			yield(read(ctx, dev, ports[0], empty))
+			return
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		results := make([]chan reading, len(ports))
 		for i, port := range ports {
