@@ -45,7 +45,10 @@ func DriverObjects(r *request) {
 type table struct{ op, attr uint16 }
 
 // list dumps the resources of one kind that a device has. What could be decoded
-// is returned beside an error about what could not.
+// is returned beside an error about what could not. A list that takes several
+// messages goes by position (res_get_common_dumpit in
+// drivers/infiniband/core/nldev.c): it may lack an object where another was
+// destroyed meanwhile.
 func list[T any](ctx context.Context, c *Conn, t table, index uint32, opts []ResourceOption, decode func(entry []byte) (T, error)) ([]T, error) {
 	r := request{op: t.op, dump: true, object: object(index), attrs: byIndex(index)}
 	for _, o := range opts {
