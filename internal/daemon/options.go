@@ -37,7 +37,7 @@ type Options struct {
 	Listener *net.UnixListener
 	Socket   string
 	// Recheck is how often it is made sure that the socket and the run directory are
-	// where they were made; half a minute if zero.
+	// where they were made; a minute if zero.
 	Recheck time.Duration
 	// RunDir stands in for the constant of that name.
 	RunDir string
@@ -63,7 +63,7 @@ func (o Options) withDefaults() Options {
 	if o.Drained == (drained.Store{}) {
 		o.Drained = drained.Open(drained.Dir)
 	}
-	o.Recheck = cmp.Or(o.Recheck, 30*time.Second)
+	o.Recheck = cmp.Or(o.Recheck, time.Minute)
 	o.place = cmp.Or(o.place, placeName)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
