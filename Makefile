@@ -64,11 +64,11 @@ check:
 	$(GO) vet ./...
 
 unit: deps
-	$(GO) test -race $$($(PLAIN_PACKAGES))
+	$(GO) test -race -timeout 40m $$($(PLAIN_PACKAGES))
 
 lab-tests: deps
-	$(GO) test -race -count=1 -timeout 10m ./internal/lab
-	CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 70m ./internal/lab/e2e
+	$(GO) test -race -count=1 -timeout 30m ./internal/lab
+	CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 80m ./internal/lab/e2e
 
 test: check unit lab-tests
 	@if [ "$$IBCTL_LAB" = off ]; then \

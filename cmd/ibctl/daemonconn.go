@@ -21,7 +21,7 @@ const noSocket = "none"
 
 // greetingLimit is how long ibctl serve is given to say that it is there. It does
 // so at once, unless it is stopped or worse.
-const greetingLimit = 2 * time.Second
+const greetingLimit = 5 * time.Second
 
 // opWithout is what a verb does where ibctl serve cannot be asked, unless it refuses.
 const opWithout = "ask, so doing without it"

@@ -64,14 +64,26 @@ func Repeated(t testing.TB) (seed uint64, ok bool) {
 	return seed, true
 }
 
+// Seed returns the i-th seed of a test: the one that the environment names, if it
+// does. The short form takes the same ones each time, for it is to tell a change
+// that broke something from one that did not; the long form takes new ones.
+func Seed(t testing.TB, i int) uint64 {
+	t.Helper()
+	seed, ok := Repeated(t)
+	switch {
+	case ok:
+		return seed
+	case On():
+		return uint64(rand.Uint32())
+	}
+	return uint64(i)
+}
+
 // Dice returns a random source for one goroutine, and prints the seed that
 // repeats it.
 func Dice(t testing.TB) *rand.Rand {
 	t.Helper()
-	seed, ok := Repeated(t)
-	if !ok {
-		seed = rand.Uint64()
-	}
+	seed := Seed(t, 1)
 	t.Logf("%s=%d", envSeed, seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }

@@ -1,6 +1,7 @@
 package takedown
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -78,8 +79,13 @@ func TestEvict(t *testing.T) {
 func TestEvictStubborn(t *testing.T) {
 	h, cmd := start(t, "trap '' TERM")
 	var said []string
-	j := &Job{Eviction: Terminate, Grace: 1500 * time.Millisecond, Progress: func(s string) { said = append(said, s) }}
-	err := j.evict(t.Context(), busyWith(h))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	j := &Job{Eviction: Terminate, Grace: time.Minute, Progress: func(s string) {
+		said = append(said, s)
+		cancel()
+	}}
+	err := j.evict(ctx, busyWith(h))
 	if !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "it was told to end (term) and has not") {
 		t.Errorf("evict: %v", err)
 	}

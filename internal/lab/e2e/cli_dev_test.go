@@ -84,6 +84,7 @@ func portsOf(devices []object) map[string]object {
 
 // TestCLIDevSelectors: every way to name a device finds that device.
 func TestCLIDevSelectors(t *testing.T) {
+	onOneKernel(t)
 	cliTopology().Up(t)
 	devices := ibctlItems(t, "", "dev", "list")
 	for _, d := range devices {

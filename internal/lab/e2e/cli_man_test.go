@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,8 +78,20 @@ func (e example) try(t *testing.T) {
 
 // run returns what the command prints.
 func (c exampleCommand) run(t *testing.T) string {
-	r := runCLI(t, exec.Command("sh", "-c", c.line))
+	r := runCLI(t, exec.Command("sh", "-c", stretched(c.line)))
 	return r.stdout + r.stderr
+}
+
+// clock is a time in a command within which something else has to be done.
+var clock = regexp.MustCompile(`(sleep |--timeout )(\d+)`)
+
+// stretched gives a command the time that an emulated processor, shared with others, may need.
+func stretched(line string) string {
+	return clock.ReplaceAllStringFunc(line, func(text string) string {
+		m := clock.FindStringSubmatch(text)
+		n, _ := strconv.Atoi(m[2]) // of digits
+		return m[1] + strconv.Itoa(4*n)
+	})
 }
 
 // watch returns what the command, which does not end by itself, prints of what
@@ -176,6 +189,7 @@ func form(text string) string {
 // those with words in capitals, which stand for something: cmd/ibctl holds them
 // against its grammar.
 func TestOtherTools(t *testing.T) {
+	onOneKernel(t)
 	lab.Demo().Up(t)
 	text, err := os.ReadFile("../../../man/ibctl.8")
 	if err != nil {

@@ -99,7 +99,7 @@ func TestCMUnprivileged(t *testing.T) {
 	}{
 		{0, []string{"cm", "list"}},
 		{0, []string{"cm", "stat"}},
-		{0, []string{"cm", "ping", hostB, "--from", hostA, "-c", "1"}},
+		{0, []string{"cm", "ping", hostB, "--from", hostA, "-c", "1", "-W", "30"}},
 		{0, []string{"cm", "resolve", hostB, "--from", hostA}},
 		{77, []string{"cm", "tos", "rxea"}},
 		{77, []string{"cm", "mode", "rxea", "v2"}},

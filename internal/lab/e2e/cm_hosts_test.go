@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -153,6 +154,9 @@ func cmCounters(t *testing.T, device, kind string) map[string]int {
 // ping runs ibctl cm ping, which must end with that code, and returns its replies.
 func ping(t *testing.T, netns string, code int, args ...string) []object {
 	t.Helper()
+	if !slices.Contains(args, "-W") {
+		args = append(args, "-W", "30") // the lab may pause for a second
+	}
 	r := ibctl(t, netns, append([]string{"cm", "ping", "-o", "jsonl"}, args...)...)
 	if r.code != code {
 		t.Fatalf("ibctl cm ping %q: exit code %d, want %d\n%s%s", args, r.code, code, r.stdout, r.stderr)

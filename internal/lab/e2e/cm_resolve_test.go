@@ -176,7 +176,7 @@ func TestCMResolveRefusals(t *testing.T) {
 		{[]string{"192.0.2.1"}, 1, "network is unreachable"},
 		{[]string{"10.4.0.2"}, 66, "no RDMA device"},
 		{[]string{hostB, "--from", "10.4.0.1"}, 66, "no RDMA device"},
-		{[]string{"10.1.1.77", "--from", hostA, "--timeout", "5s"}, 75, "no answer from the neighbour"},
+		{[]string{"10.1.1.77", "--from", hostA, "--timeout", "15s"}, 75, "no answer from the neighbour"},
 		{[]string{"127.0.0.1"}, 64, "not the address of a host"},
 		{[]string{"224.0.0.1"}, 64, "not the address of a host"},
 		{[]string{"fe80::1"}, 64, "say on which interface"},

@@ -52,8 +52,10 @@ func TestDaemonChurn(t *testing.T) {
 	c.both(dice, rounds, true)
 	c.both(dice, 1, false) // whoever is still stopped is found out
 	c.heal()
+	healed := c.keepHealing() // who was stopped in the last round may be found out only now
 	c.add("rxe0", "rxe1")
 	s.becomesSame(t, "the churn")
+	healed()
 	c.checkLeft(before)
 	c.checkMemory()
 	c.checkHistory(h)
@@ -136,6 +138,28 @@ func (c *turmoil) heal() {
 			}
 		}
 	}
+}
+
+// keepHealing heals until done is called.
+func (c *turmoil) keepHealing() (done func()) {
+	stop := make(chan struct{})
+	var healing sync.WaitGroup
+	healing.Go(func() {
+		for {
+			select {
+			case <-time.After(time.Second):
+				c.heal()
+			case <-stop:
+				return
+			}
+		}
+	})
+	done = sync.OnceFunc(func() {
+		close(stop)
+		healing.Wait()
+	})
+	c.t.Cleanup(done)
+	return done
 }
 
 // churned is one of the HCAs.

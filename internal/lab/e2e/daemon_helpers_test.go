@@ -61,6 +61,12 @@ func launch(t testing.TB, config string) *serving {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // a test that fails half way does not leave it to the next
+		if s.cmd.ProcessState == nil {
+			_ = s.cmd.Process.Kill()
+			_ = s.cmd.Wait()
+		}
+	})
 	if err := ready(); err != nil {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()

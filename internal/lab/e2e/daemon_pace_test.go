@@ -20,8 +20,8 @@ import (
 // limits tell a daemon that waits for its next look around, or that polls, from one that is told; more cannot be asked of processors
 // that are emulated, and shared.
 const (
-	latestAdd     = time.Second // in the median
-	latestDefault = 5 * time.Second
+	latestAdd     = 10 * time.Second // in the median
+	latestDefault = 20 * time.Second
 	mostWakes     = 5.0 // a second
 	mostIdle      = 2.0 // percent of a processor
 )

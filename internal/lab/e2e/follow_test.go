@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/ibctl/ibctl/core"
 	"github.com/ibctl/ibctl/internal/host"
 	"github.com/ibctl/ibctl/internal/lab"
+	"github.com/ibctl/ibctl/internal/soak"
 )
 
 // followed is a registry that follows the lab's kernel.
@@ -115,13 +115,7 @@ func TestFollowHotPlug(t *testing.T) {
 // TestFollowBurst disturbs the devices at random, many at once, and looks at the
 // end alone.
 func TestFollowBurst(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv("IBCTL_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := soak.Seed(t, 1)
 	t.Logf("IBCTL_SEED=%d", seed)
 	var tp lab.Topology
 	for i := range 6 {
@@ -198,7 +192,7 @@ func TestFollowHeldDevice(t *testing.T) {
 			t.Fatal("still registered, a minute after its removal began")
 		}
 	}
-	if _, err := os.Stat("/sys/class/infiniband/rxe0"); err != nil {
+	if _, err := os.Stat("/sys/class/infiniband/rxe0"); waits() && err != nil {
 		t.Errorf("the device is gone already, so this proves nothing: %v", err)
 	}
 	run(t, "rdma", "link", "add", "rxe1", "type", "rxe", "netdev", "eth1")

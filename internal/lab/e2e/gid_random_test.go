@@ -44,7 +44,7 @@ func gidSeeds(t *testing.T, count int) []uint64 {
 	}
 	seeds := make([]uint64, count)
 	for i := range seeds {
-		seeds[i] = uint64(rand.Uint32())
+		seeds[i] = soak.Seed(t, i+1)
 	}
 	return seeds
 }

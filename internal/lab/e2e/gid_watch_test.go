@@ -276,7 +276,7 @@ func TestGIDWatchTellsLastingStates(t *testing.T) {
 			state, ok = tablesOf("rxea", "rxeb")
 			return ok && strings.Contains(state.key(), gid) == shown
 		})
-		last(400 * time.Millisecond)
+		last(time.Duration(soak.Times(1000, 400)) * time.Millisecond)
 		states = append(states, state)
 	}
 	for i := range soak.Times(6, 60) {
@@ -343,6 +343,7 @@ func TestGIDWatchDevices(t *testing.T) {
 
 // TestGIDWatchCost measures what the watch costs at ten changes a second: the client, and ibctl itself.
 func TestGIDWatchCost(t *testing.T) {
+	onOneKernel(t)
 	watchTopology(t)
 	w := watchGIDs(t)
 	link, err := netlink.LinkByName("va")

@@ -63,6 +63,7 @@ func TestLabRemovesEverything(t *testing.T) {
 }
 
 func TestLabSaysWhatFailed(t *testing.T) {
+	onOneKernel(t)
 	before := takeState(t)
 	eth0 := lab.Link{Name: "eth0", Kind: lab.Dummy{}}
 	for _, c := range []struct {

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(lab.Main(m, lab.Suite{
 		NewRDMA: true,
-		Silence: time.Duration(soak.Times(5, 20)) * time.Minute, // in a long form an idle daemon is looked at for five
+		Silence: time.Duration(soak.Times(10, 20)) * time.Minute, // in a long form an idle daemon is looked at for five
 		Programs: map[string]string{
 			"ibctl":    "github.com/ibctl/ibctl/cmd/ibctl",
 			"stubborn": "github.com/ibctl/ibctl/internal/lab/e2e/stubborn",

@@ -68,6 +68,7 @@ func TestBatchSeesChanges(t *testing.T) {
 	b.ask(t, "gid show rxe0/1/1 -o name", "rxe0/1/1")
 	run(t, "rdma", "link", "del", "rxe0")
 	b.tell("dev list -o name") // which prints nothing
+	b.ask(t, "wait rxe0 --for absent --timeout 30s -o name", "rxe0")
 	run(t, "rdma", "link", "add", "rxe0", "type", "rxe", "netdev", "eth0")
 	b.ask(t, "wait rxe0 --for gid=10.7.7.7 --timeout 30s -o name", "rxe0/1/1")
 	run(t, "rdma", "dev", "set", "rxe0", "name", "rxe9")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -10,8 +11,11 @@ import (
 // before.
 func TestMoveToNetns(t *testing.T) {
 	oneHCA().Up(t)
-	run(t, "rdma", "system", "set", "netns", "exclusive")
-	t.Cleanup(func() { run(t, "rdma", "system", "set", "netns", "shared") })
+	set := func(mode string) { // the kernel refuses while a namespace is there, and one lives on for a moment
+		waitFor(t, "netns mode "+mode, func() bool { return exec.Command("rdma", "system", "set", "netns", mode).Run() == nil })
+	}
+	set("exclusive")
+	t.Cleanup(func() { set("shared") })
 	s := serve(t, "clients: [roce, cm]\n")
 	s.becomesSame(t, "the start")
 	must(t, 0, "", "cm", "tos", "rxe0", "106")

@@ -140,7 +140,13 @@ func TestStuckOperation(t *testing.T) {
 	defer f.Close()
 	var said []string
 	o := takedown.Operation{Kind: takedown.DeleteLink, Device: "rxe0", Index: firstIndex(t)}
-	err = o.Perform(context.Background(), 3*time.Second, func(s string) { said = append(said, s) })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err = o.Perform(ctx, patience, func(s string) {
+		if said = append(said, s); strings.Contains(s, "ib_uverbs_remove_one") {
+			cancel() // it is where it stays
+		}
+	})
 	stuck, ok := errors.AsType[*takedown.StuckError](err)
 	if !ok || !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "ib_uverbs_remove_one") {
 		t.Fatalf("Perform: %v", err)

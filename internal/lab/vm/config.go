@@ -20,7 +20,7 @@ type Config struct {
 
 	Timeout time.Duration // from start to power-off; 10 minutes
 	Silence time.Duration // longest pause in the command's output; no limit
-	BootIn  time.Duration // from start until the guest's first process answers; 2 minutes
+	BootIn  time.Duration // from start until the guest's first process answers; 5 minutes
 
 	Stdout io.Writer // gets the command's standard output as it comes; discarded
 	Stderr io.Writer // likewise
@@ -34,7 +34,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	setDefault(&c.Dir, "/")
 	setDefault(&c.Timeout, 10*time.Minute)
-	setDefault(&c.BootIn, 2*time.Minute)
+	setDefault(&c.BootIn, 5*time.Minute)
 	setDefault(&c.MemoryMB, 2048)
 	setDefault(&c.Processors, 2)
 	setDefault(&c.Accel, "tcg")
