@@ -81,7 +81,7 @@ test: check unit lab-tests
 # seeds, results and failures are shown. IBCTL_SOAK=10m is for how long those go on that have no end of their own.
 IBCTL_SOAK ?= 1
 FUZZTIME ?= 30s
-SHOWN = grep -E --line-buffered '^(ok|FAIL|panic|fatal)|--- FAIL|[.]go:[0-9]+: .*(IBCTL_SEED=|rounds|cycles)'
+SHOWN = grep -E --line-buffered '^(ok|FAIL|panic|fatal|lab: kernel)|--- FAIL|[.]go:[0-9]+: .*(IBCTL_SEED=|rounds|cycles)'
 
 soak: soak-unit fuzz soak-lab
 	@echo "make soak: passed$$([ "$$IBCTL_LAB" = off ] && echo ' WITHOUT the lab (IBCTL_LAB=off)')"

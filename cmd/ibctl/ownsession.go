@@ -213,7 +213,7 @@ func mustJSON(v any) []byte {
 // does not let go in time is killed sooner than under a daemon. Everything but
 // letting go ends with --timeout by itself.
 func (inv *invocation) pluginLimits() supervisor.Limits {
-	limits := supervisor.Limits{Remove: 5 * time.Second, Shutdown: 5 * time.Second}
+	limits := supervisor.Limits{Remove: 5 * time.Second, Shutdown: 2 * time.Second}
 	if t := inv.timeout; t > 0 {
 		limits.Remove, limits.Shutdown = min(limits.Remove, t), min(limits.Shutdown, t)
 	}

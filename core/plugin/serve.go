@@ -65,8 +65,9 @@ func errText(err error) string {
 	return "(" + err.Error() + ")"
 }
 
-// window is how much may be under way without word from the reader. Left to itself, gRPC measures the way there and back,
-// with a ping at each answer; here it is a socket's, within one host.
+// window is how much may be on its way unread. Left to itself gRPC measures the
+// connection, with a ping and its answer for each reply; a socket within one host
+// needs no measuring.
 const window = 1 << 20
 
 func grpcServer(opts []grpc.ServerOption) *grpc.Server {

@@ -17,8 +17,8 @@ const ClientKey = "ibctl-client"
 const (
 	MaxRequest = 1 << 20
 	MaxReply   = 64 << 20
-	// Window is how much of a reply may be under way unread. A fixed one spares the
-	// pings with which gRPC would measure the way to the other process.
+	// Window is how much of a reply may be on its way unread. A fixed one spares the
+	// pings with which gRPC would measure the connection.
 	Window = 1 << 20
 )
 

@@ -24,25 +24,27 @@ const maxLists = 4
 // then by name. Everything that could not be read is a warning beside what
 // could. [ErrNoRDMA] is a host, or a tree, that knows no RDMA.
 func (h *Host) Devices(ctx context.Context) ([]rdma.Device, []rdma.Warning, error) {
-	list, warnings, err := h.names(ctx)
+	list, warnings, err := h.namesOnce(ctx)
 	if err != nil {
 		return nil, nil, h.orNoRDMA(err)
 	}
-	read := map[identity]description{}
-	for range maxLists {
+	read, same := map[identity]description{}, false
+	for i := 0; i < maxLists && !same; i++ {
 		if err := h.describeAll(ctx, list, read); err != nil {
 			return nil, nil, err
 		}
 		// nldev and sysfs were asked one after the other: what nldev called by
 		// a name is what sysfs calls so only if it still is now.
-		again, more, err := h.names(ctx)
+		again, more, err := h.namesOnce(ctx)
 		if err != nil {
 			return nil, nil, h.orNoRDMA(err)
 		}
-		same := slices.EqualFunc(list, again, sameName)
+		same = slices.EqualFunc(list, again, sameName)
 		list, warnings = again, more
-		if same {
-			break
+	}
+	if !same {
+		if list, warnings, err = h.names(ctx); err != nil {
+			return nil, nil, h.orNoRDMA(err)
 		}
 	}
 	if err := h.describeAll(ctx, list, read); err != nil { // nothing is left, as a rule

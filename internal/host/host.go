@@ -109,6 +109,16 @@ func (h *Host) Close() error {
 // names lists the devices as far as the list itself tells: with nldev that is
 // most of what there is to know of them, with sysfs the name.
 func (h *Host) names(ctx context.Context) ([]rdma.Device, []rdma.Warning, error) {
+	return h.namesBy(ctx, (*nldev.Conn).Devices)
+}
+
+// namesOnce is names, but may leave out a device when another goes meanwhile; two
+// lists that agree do not.
+func (h *Host) namesOnce(ctx context.Context) ([]rdma.Device, []rdma.Warning, error) {
+	return h.namesBy(ctx, (*nldev.Conn).DevicesOnce)
+}
+
+func (h *Host) namesBy(ctx context.Context, ask func(*nldev.Conn, context.Context) ([]nldev.Device, error)) ([]rdma.Device, []rdma.Warning, error) {
 	nl := h.netlink()
 	if nl == nil {
 		names, err := h.fs.Devices()
@@ -118,7 +128,7 @@ func (h *Host) names(ctx context.Context) ([]rdma.Device, []rdma.Warning, error)
 		}
 		return devices, h.degraded(), err
 	}
-	list, err := nl.Devices(ctx)
+	list, err := ask(nl, ctx)
 	if err != nil && !errors.Is(err, nldev.ErrMalformed) {
 		return nil, nil, fmt.Errorf("list RDMA devices: %w", err)
 	}

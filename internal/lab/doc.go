@@ -21,7 +21,8 @@
 // and the few modules that it takes to mount the host's / over 9p, read-only under a tmpfs. Programs, libraries and kernel modules
 // come from there. Package wire is what guest and host say to each other. A boot takes 4 to 6 seconds under TCG.
 //
-// A guest that hangs is stopped and says where; a guest whose kernel panics or oopses has failed. See package vm.
+// A guest that hangs is stopped and says where; a guest whose kernel panics or oopses ends. See package vm. Tests that were to run in
+// it have another guest, and the end of the output says so: a kernel's defect is told, and hides nothing else.
 //
 // # Environment
 //

@@ -22,9 +22,9 @@ type bootScript struct {
 }
 
 type scriptedGuest struct {
-	out    string
-	err    error
-	status int
+	out, stderr string
+	err         error
+	status      int
 }
 
 func (s *bootScript) boot(_ context.Context, conf Config) (vm.Result, error) {
@@ -41,12 +41,16 @@ func (s *bootScript) boot(_ context.Context, conf Config) (vm.Result, error) {
 	g := s.guests[0]
 	s.guests = s.guests[1:]
 	_, err := conf.Stdout.Write([]byte(g.out))
+	if err == nil {
+		_, err = conf.Stderr.Write([]byte(g.stderr))
+	}
 	return vm.Result{Status: g.status, Release: "7.x"}, errors.Join(err, g.err)
 }
 
 // Where a kernel goes down, the test under which it did and those after it have another guest, and all is told at the end.
 func TestKernelGoesDown(t *testing.T) {
 	oops := &vm.Stopped{Reason: vm.ErrDied, Console: []byte("[ 1.0] BUG: kernel NULL pointer dereference, address: 0\n[ 1.1] Kernel panic - not syncing: Fatal exception\n")}
+	suicide := &vm.Stopped{Reason: vm.ErrDied, Console: []byte("[ 1.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200\n")}
 	unplugged := &vm.Stopped{Reason: vm.ErrDied, Console: []byte("[ 1.0] all is well\n")}
 	const passed, failed, down = "=== RUN   %[1]s\n--- PASS: %[1]s (0.01s)\n", "=== RUN   %[1]s\n--- FAIL: %[1]s (0.01s)\n", "=== RUN   %[1]s\n    a_test.go:1: on the way\n"
 	say := func(kindsAndNames ...string) (out string) {
@@ -69,8 +73,23 @@ func TestKernelGoesDown(t *testing.T) {
 			told:   []string{"7.x went down in TestB", "BUG: kernel NULL pointer"},
 		},
 		{
+			name: "before any test", runs: "", err: vm.ErrDied,
+			guests: []scriptedGuest{{err: oops}},
+		},
+		{
+			name: "the lab's own fault", runs: "", err: vm.ErrDied,
+			guests: []scriptedGuest{{out: say(passed, "TestA", down, "TestB"), err: suicide}},
+			told:   []string{"FAIL: linux-7.x/TestB", "on the way"},
+		},
+		{
+			name: "a panic of the test", runs: "",
+			guests: []scriptedGuest{{out: say(passed, "TestA", failed, "TestB"), stderr: "panic: nil map\n\ngoroutine 7\n", status: 2}},
+			told:   []string{"FAIL: linux-7.x/TestB", "panic: nil map"},
+		},
+		{
 			name: "between two tests", passed: true, runs: " ^(TestB|TestC)$",
 			guests: []scriptedGuest{{out: say(passed, "TestA"), err: oops}, {out: say(passed, "TestB", passed, "TestC")}},
+			told:   []string{"went down in no test"},
 		},
 		{
 			name: "a failure before it counts", runs: " ^(TestB|TestC)$",
@@ -99,6 +118,7 @@ func TestKernelGoesDown(t *testing.T) {
 		var out, told bytes.Buffer
 		script := &bootScript{t: t, guests: c.guests}
 		k := newKernelTests(Config{}, "7.x", time.Now().Add(time.Hour), &out)
+		k.resumable = func() bool { return true }
 		k.boot, k.list = script.boot, func(context.Context) ([]string, error) { return []string{"TestA", "TestB", "TestC"}, nil }
 		o, err := k.run(t.Context())
 		if o.passed != c.passed || !errors.Is(err, c.err) || len(script.guests) > 0 {

@@ -111,7 +111,7 @@ func (s Suite) run(ctx context.Context) (bool, error) {
 	outcomes := runKernels(series, guests, os.Stdout, func(k depot.Series, out io.Writer) outcome {
 		o, err := newKernelTests(conf, k, deadline, out).run(ctx)
 		if err != nil {
-			o.passed, o.verdict = false, fmt.Sprintf("lab: kernel %s: %v", k, err)
+			o.passed, o.verdict = false, fmt.Sprintf("lab: the tests on kernel %s did not end: %v", k, err)
 			fmt.Fprintln(out, o.verdict)
 		}
 		return o

@@ -16,8 +16,10 @@ type testOutput struct {
 	failed  []failure // the tests that have failed; subtests are not among them
 	ended   []string  // the tests that have ended in any way, likewise
 
-	told []string // the last lines of the test that is running
-	rest []byte   // a line that has no end yet
+	running string   // the test that is
+	begun   int      // how many have
+	told    []string // its last lines
+	rest    []byte   // a line that has no end yet
 }
 
 // failure is a test that failed, and the last that it said.
@@ -58,7 +60,7 @@ var (
 	testLine = regexp.MustCompile(`^(\x16?(?:=== (?:RUN|PAUSE|CONT|NAME) +| *--- (?:PASS|FAIL|SKIP|BENCH): ))(\S+.*)$`)
 
 	// startLine is where a test begins that is no subtest, and endLine where it has ended.
-	startLine = regexp.MustCompile(`^\x16?=== RUN +[^/\s]+$`)
+	startLine = regexp.MustCompile(`^\x16?=== RUN +([^/\s]+)$`)
 	endLine   = regexp.MustCompile(`^\x16?--- (PASS|FAIL|SKIP): (\S+)`)
 
 	// chatter is what a test run that is not verbose does not print.
@@ -79,16 +81,39 @@ func (o *testOutput) pass(line string) error {
 
 // remember keeps what is told of a failure at the end of all.
 func (o *testOutput) remember(line string) {
+	if m := startLine.FindStringSubmatch(line); m != nil {
+		o.running, o.told = m[1], nil
+		o.begun++
+		return
+	}
 	switch m := endLine.FindStringSubmatch(line); {
 	case m != nil:
-		o.ended = append(o.ended, m[2])
+		o.ended, o.running = append(o.ended, m[2]), ""
 		if m[1] == "FAIL" {
 			o.failed = append(o.failed, failure{test: m[2], said: slices.Clone(o.told)})
 		}
-	case startLine.MatchString(line):
-		o.told = nil
 	case !chatter.MatchString(line):
 		o.told = append(o.told, line)
 		o.told = o.told[max(0, len(o.told)-lastWords):]
+	}
+}
+
+// lastLines passes on what is written, and keeps its last lines. It is for one goroutine.
+type lastLines struct {
+	w     io.Writer
+	lines []string
+	rest  []byte
+}
+
+// Write implements io.Writer.
+func (l *lastLines) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			return l.w.Write(p)
+		}
+		l.lines, l.rest = append(l.lines, string(line)), rest
+		l.lines = l.lines[max(0, len(l.lines)-lastWords):]
 	}
 }

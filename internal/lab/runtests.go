@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,17 +32,20 @@ type kernelTests struct {
 	kernel   depot.Series
 	conf     Config
 	boot     func(context.Context, Config) (vm.Result, error)
-	list     func(context.Context) ([]string, error) // the tests that are asked for, in their order
+	list     func(context.Context) ([]string, error) // the tests that are asked for
 	deadline time.Time
 	out      testOutput
+	errOut   lastLines
 	falls    []fall
+
+	resumable func() bool
 }
 
 func newKernelTests(conf Config, k depot.Series, deadline time.Time, w io.Writer) *kernelTests {
-	conf.Kernel, conf.Stderr, conf.Log = k, w, w
+	conf.Kernel, conf.Log = k, w
 	return &kernelTests{
-		kernel: k, conf: conf, boot: boot, list: listTests, deadline: deadline,
-		out: testOutput{w: w, kernel: string(k), verbose: testing.Verbose()},
+		kernel: k, conf: conf, boot: boot, list: listTests, resumable: byName, deadline: deadline,
+		out: testOutput{w: w, kernel: string(k), verbose: testing.Verbose()}, errOut: lastLines{w: w},
 	}
 }
 
@@ -54,7 +58,7 @@ func (t *kernelTests) run(ctx context.Context) (outcome, error) {
 			return t.end(r)
 		}
 		if only, err = t.afterFall(ctx, err); err != nil {
-			return outcome{failed: t.out.failed, falls: t.falls}, err
+			return outcome{failed: t.failures(), falls: t.falls}, err
 		}
 	}
 }
@@ -70,20 +74,38 @@ func (t *kernelTests) once(ctx context.Context, only []string) (vm.Result, error
 		return vm.Result{}, fmt.Errorf("only %v left of -timeout", left.Round(time.Second))
 	}
 	conf := t.conf
-	conf.Timeout, conf.Stdout = left-guard/2, &t.out
+	conf.Timeout, conf.Stdout, conf.Stderr = left-guard/2, &t.out, &t.errOut
 	conf.Command = append([]string{self}, guestFlags(os.Args[1:], left-guard, only)...)
 	r, err := t.boot(ctx, conf)
 	return r, errors.Join(err, t.out.flush())
 }
 
 func (t *kernelTests) end(r vm.Result) (outcome, error) {
-	for _, line := range r.Complaints() {
-		fmt.Fprintf(t.out.w, "lab: kernel %s complained: %s\n", t.kernel, line)
+	t.complain(r.Complaints())
+	o := outcome{passed: r.Status == 0 && len(t.out.failed) == 0, falls: t.falls}
+	if !o.passed {
+		o.failed = t.failures()
 	}
-	o := outcome{passed: r.Status == 0 && len(t.out.failed) == 0, failed: t.out.failed, falls: t.falls}
 	o.verdict = verdictOf(t.kernel, r, o)
 	_, err := fmt.Fprintln(t.out.w, o.verdict)
 	return o, err
+}
+
+func (t *kernelTests) complain(lines []string) {
+	for _, line := range lines {
+		fmt.Fprintf(t.out.w, "lab: kernel %s complained: %s\n", t.kernel, line)
+	}
+}
+
+// failures are the tests that failed, and one that did not come to its end, with what was said on standard error: a panic, or where
+// a test hung.
+func (t *kernelTests) failures() []failure {
+	all := t.out.failed
+	if len(t.errOut.lines) > 0 || t.out.running != "" {
+		said := slices.Concat(t.out.told, t.errOut.lines)
+		all = append(all, failure{test: cmp.Or(t.out.running, "standard error"), said: said})
+	}
+	return all
 }
 
 func verdictOf(k depot.Series, r vm.Result, o outcome) string {
@@ -94,6 +116,9 @@ func verdictOf(k depot.Series, r vm.Result, o outcome) string {
 			how += " " + f.test
 		}
 	}
+	if n := len(o.falls); n > 0 {
+		how += fmt.Sprintf(", after the kernel went down %d times and the last guest ran", n)
+	}
 	return fmt.Sprintf("lab: kernel %s (%s): %s in %.1fs, of which %.1fs to boot", k, r.Release, how, r.Total.Seconds(), r.Booted.Seconds())
 }
 
@@ -103,7 +128,7 @@ func retell(w io.Writer, series []depot.Series, outcomes []outcome) bool {
 	passed := true
 	for i, o := range outcomes {
 		for _, f := range o.falls {
-			fmt.Fprintf(w, "lab: kernel %s went down in %s, which then ran in another guest: %s\n", series[i], f.test, f.why)
+			fmt.Fprintf(w, "lab: kernel %s went down in %s, and another guest was booted: %s\n", series[i], f.test, f.why)
 		}
 		if o.passed {
 			continue

@@ -34,7 +34,7 @@ type Device struct {
 func (c *Conn) Devices(ctx context.Context) ([]Device, error) {
 	var last []Device
 	for i := range maxDumps {
-		now, err := c.dumpDevices(ctx)
+		now, err := c.DevicesOnce(ctx)
 		if err != nil && !errors.Is(err, ErrMalformed) || len(now) == 0 || i > 0 && sameDevices(last, now) {
 			return now, err
 		}
@@ -43,7 +43,9 @@ func (c *Conn) Devices(ctx context.Context) ([]Device, error) {
 	return nil, fmt.Errorf("%s: %w", about(opName(cmdGet), ""), ErrInterrupted)
 }
 
-func (c *Conn) dumpDevices(ctx context.Context) ([]Device, error) {
+// DevicesOnce is Devices by a single dump, for who compares lists anyway: only two
+// that agree leave no device out.
+func (c *Conn) DevicesOnce(ctx context.Context) ([]Device, error) {
 	var all []Device
 	err := c.ask(ctx, request{op: cmdGet, dump: true},
 		func() { all = nil },

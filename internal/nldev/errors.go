@@ -14,8 +14,8 @@ var (
 	ErrNoDevice = errors.New("no such RDMA device")
 	// ErrUnsupported is what every [UnsupportedError] is.
 	ErrUnsupported = errors.New("not supported by this kernel")
-	// ErrInterrupted says that the list changed under a dump again and again
-	// (NLM_F_DUMP_INTR).
+	// ErrInterrupted says that the list changed under a dump again and again: by
+	// the kernel's word (NLM_F_DUMP_INTR), or as no two lists of devices agreed.
 	ErrInterrupted = errors.New("dump interrupted by changes")
 	// ErrLost says that the kernel dropped events (ENOBUFS): whoever follows
 	// them must read everything anew.

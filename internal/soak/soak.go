@@ -65,8 +65,10 @@ func Repeated(t testing.TB) (seed uint64, ok bool) {
 }
 
 // Seed returns the i-th seed of a test: the one that the environment names, if it
-// does. The short form takes the same ones each time, for it is to tell a change
-// that broke something from one that did not; the long form takes new ones.
+// does. For what real kernels and processes make of it, the short form takes the
+// same ones each time, as it is to tell a change that broke something from one
+// that did not; the long form takes new ones. What depends on the seed alone can
+// take new ones always.
 func Seed(t testing.TB, i int) uint64 {
 	t.Helper()
 	seed, ok := Repeated(t)
@@ -79,11 +81,24 @@ func Seed(t testing.TB, i int) uint64 {
 	return uint64(i)
 }
 
-// Dice returns a random source for one goroutine, and prints the seed that
-// repeats it.
+// Dice returns a random source for one goroutine, of a [Seed], and prints that.
 func Dice(t testing.TB) *rand.Rand {
 	t.Helper()
-	seed := Seed(t, 1)
+	return dice(t, Seed(t, 1))
+}
+
+// NewDice is Dice with a new seed each time, unless the environment names one.
+func NewDice(t testing.TB) *rand.Rand {
+	t.Helper()
+	seed, ok := Repeated(t)
+	if !ok {
+		seed = rand.Uint64()
+	}
+	return dice(t, seed)
+}
+
+func dice(t testing.TB, seed uint64) *rand.Rand {
+	t.Helper()
 	t.Logf("%s=%d", envSeed, seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }

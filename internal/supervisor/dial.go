@@ -67,8 +67,8 @@ func (d *dialer) close() {
 	}
 }
 
-// window is how much of an answer may be under way unread. A fixed one spares the pings with which gRPC would measure the way to
-// the plugin.
+// window is how much of an answer may be on its way unread. A fixed one spares the
+// pings with which gRPC would measure the connection.
 const window = 1 << 20
 
 // dialOptions turn off everything by which gRPC would repeat or reconnect: a

@@ -92,6 +92,13 @@ func TestEvictStubborn(t *testing.T) {
 	if len(said) == 0 || !strings.Contains(said[0], Who(h)) {
 		t.Errorf("progress: %q", said)
 	}
+	j = &Job{Eviction: Terminate, Grace: 10 * time.Millisecond}
+	if err := j.evict(t.Context(), busyWith(h)); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("evict: %v", err)
+	}
+	if err := cmd.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("who was only told to end is gone: %v", err)
+	}
 	j = &Job{Eviction: Kill, Grace: 10 * time.Millisecond}
 	if err := j.evict(t.Context(), busyWith(h)); err != nil {
 		t.Fatal(err)

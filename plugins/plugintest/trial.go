@@ -98,7 +98,7 @@ func (c *trial) dir() string {
 }
 
 // dice is the random source of the trial.
-func (c *trial) dice() *rand.Rand { return soak.Dice(c.t) }
+func (c *trial) dice() *rand.Rand { return soak.NewDice(c.t) }
 
 // nothingLeft fails the trial if one of its latest processes is alive.
 func (c *trial) nothingLeft(when string) {

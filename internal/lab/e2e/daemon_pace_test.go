@@ -17,7 +17,7 @@ import (
 )
 
 // What the lab takes on quiet processors is in the logs: some 50 to 150 ms to the last Add, a wake every few seconds. These
-// limits tell a daemon that waits for its next look around, or that polls, from one that is told; more cannot be asked of processors
+// limits tell a daemon that waits for its next look around from one that is told; more cannot be asked of processors
 // that are emulated, and shared.
 const (
 	latestAdd     = 10 * time.Second // in the median

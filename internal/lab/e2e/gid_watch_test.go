@@ -256,7 +256,7 @@ func TestGIDWatchMissesNothing(t *testing.T) {
 }
 
 // TestGIDWatchTellsLastingStates: a state that lasts, and is gone before anybody asks, is told nevertheless, whatever comes of it. The lab's
-// processors are emulated, and shared: a state lasts for 400 ms here, from when the kernel has come to it, and not for 200.
+// processors are emulated, and shared: a state lasts for a second here (400 ms in the long form), from when the kernel has come to it, and not for 200 ms.
 func TestGIDWatchTellsLastingStates(t *testing.T) {
 	watchTopology(t)
 	w := watchGIDs(t)

@@ -288,28 +288,34 @@ func TestListLeavesNobodyOut(t *testing.T) {
 		return names, err
 	}}
 	for range soak.Times(6, 200) {
-		for _, name := range append(slices.Clone(older), "stays") {
-			if err := netlink.RdmaLinkAdd("rxe_"+name, "rxe", name); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var stop atomic.Bool
-		var listing sync.WaitGroup
-		for _, l := range []*leftOut{&kernel, &ours} {
-			listing.Go(func() { l.look(t, "rxe_stays", &stop) })
-		}
-		for _, name := range append(older, "stays") {
-			stop.Store(name == "stays")
-			if name == "stays" {
-				listing.Wait()
-			}
-			run(t, "rdma", "link", "del", "rxe_"+name)
-		}
+		listWhileOthersGo(t, older, &kernel, &ours)
 	}
 	t.Logf("the kernel's list left it out %d times of %d, ibctl's %d of %d", kernel.missing, kernel.lists, ours.missing, ours.lists)
 	if ours.missing > 0 {
 		t.Errorf("%d lists were without a device that was there", ours.missing)
 	}
+}
+
+// listWhileOthersGo makes the older devices, then one that stays, and lists while the older ones go.
+func listWhileOthersGo(t *testing.T, older []string, lists ...*leftOut) {
+	for _, name := range append(slices.Clone(older), "stays") {
+		if err := netlink.RdmaLinkAdd("rxe_"+name, "rxe", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	func() {
+		var stop atomic.Bool
+		var listing sync.WaitGroup
+		defer listing.Wait()
+		defer stop.Store(true)
+		for _, l := range lists {
+			listing.Go(func() { l.look(t, "rxe_stays", &stop) })
+		}
+		for _, name := range older {
+			run(t, "rdma", "link", "del", "rxe_"+name)
+		}
+	}()
+	run(t, "rdma", "link", "del", "rxe_stays")
 }
 
 // leftOut counts the lists in which a device is missing.

@@ -68,9 +68,12 @@ type Result struct {
 var complaint = regexp.MustCompile(`(?m)^.*\b(?:WARNING|BUG|KASAN|UBSAN|Oops)\b: .*$|^.*\bINFO: (?:task|rcu).*$`)
 
 // Complaints returns the lines of the console in which the kernel reports a warning or a bug of its own.
-func (r Result) Complaints() []string {
+func (r Result) Complaints() []string { return Complaints(r.Console) }
+
+// Complaints is Result.Complaints of a console that an error has.
+func Complaints(console []byte) []string {
 	var out []string
-	for _, line := range complaint.FindAll(r.Console, -1) {
+	for _, line := range complaint.FindAll(console, -1) {
 		out = append(out, strings.TrimSpace(string(line)))
 	}
 	return out

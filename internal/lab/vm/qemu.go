@@ -135,7 +135,7 @@ func qemuArgs(cfg Config) []string {
 	return append(args, "-accel", cfg.Accel)
 }
 
-// kernelArgs: an oops ends the machine and so the test; an unexpected NMI panics, which is how a guest that answers no more is
+// kernelArgs: an oops ends the machine; an unexpected NMI panics, which is how a guest that answers no more is
 // made to tell where it is; the rest saves time under TCG.
 const kernelArgs = "console=ttyS0 panic=-1 oops=panic unknown_nmi_panic sysrq_always_enabled nowatchdog " +
 	"nokaslr mitigations=off random.trust_cpu=on net.ifnames=0 tsc=reliable"
