@@ -22,7 +22,8 @@
 // come from there. Package wire is what guest and host say to each other. A boot takes 4 to 6 seconds under TCG.
 //
 // A guest that hangs is stopped and says where; a guest whose kernel panics or oopses ends. See package vm. Tests that were to run in
-// it have another guest, and the end of the output says so: a kernel's defect is told, and hides nothing else.
+// it have another guest, and the end of the output says so: a kernel's defect is told, and hides nothing else. A guest that ends before
+// any test has begun is booted again, twice at most.
 //
 // # Environment
 //

@@ -21,17 +21,36 @@ import (
 type fall struct{ test, why string }
 
 const (
+	// maxBoots is how often a guest is booted that ends before any test has begun.
+	maxBoots = 3
 	// maxFalls is how often a kernel may go down before no other guest is booted.
 	maxFalls = 3
 	// betweenTests stands for the test under which a kernel went down while none ran.
 	betweenTests = "no test"
 )
 
+// again returns the tests for another guest after an error: all that the last one was to run, if it ended before any had begun, and
+// otherwise what is left after a fall.
+func (t *kernelTests) again(ctx context.Context, only []string, err error) ([]string, error) {
+	s, guestEnded := errors.AsType[*vm.Stopped](err)
+	if !guestEnded || ctx.Err() != nil || time.Until(t.deadline) < 2*guard {
+		return nil, err
+	}
+	if t.out.begun > 0 {
+		return t.afterFall(ctx, s)
+	}
+	if t.boots++; t.boots == maxBoots {
+		return nil, err
+	}
+	fmt.Fprintf(t.out.w, "%v\nlab: kernel %s: no test had begun: it is booted again\n", err, t.kernel)
+	return only, nil
+}
+
 // afterFall returns the tests for another guest, after an error that came of the kernel's going down: the one that was running, which
-// has a second try and no third, and those that had not begun. A kernel that goes down before any test has begun cannot run tests.
-func (t *kernelTests) afterFall(ctx context.Context, err error) ([]string, error) {
-	s, why := panicked(err)
-	if s == nil || len(t.falls) == maxFalls || t.out.begun == 0 || !t.resumable() || time.Until(t.deadline) < 2*guard {
+// has a second try and no third, and those that had not begun.
+func (t *kernelTests) afterFall(ctx context.Context, err *vm.Stopped) ([]string, error) {
+	why, fell := panicked(err)
+	if !fell || len(t.falls) == maxFalls || !t.resumable() {
 		return nil, err
 	}
 	all, errList := t.list(ctx)
@@ -45,9 +64,9 @@ func (t *kernelTests) afterFall(ctx context.Context, err error) ([]string, error
 	}
 	t.falls = append(t.falls, fall{test: under, why: why})
 	fmt.Fprintln(t.out.w, err)
-	t.complain(vm.Complaints(s.Console))
+	t.complain(vm.Complaints(err.Console))
 	fmt.Fprintf(t.out.w, "lab: kernel %s went down in %s: another guest is booted for %d tests\n", t.kernel, under, len(left))
-	t.out.running, t.out.begun = "", 0
+	t.out.running, t.out.begun, t.boots = "", 0, 0
 	return left, nil
 }
 
@@ -59,22 +78,17 @@ var (
 	ownFault = regexp.MustCompile(`Kernel panic.*(?:Attempted to kill init|deadlocked on memory)`)
 )
 
-// panicked returns the error of a guest that ended because its kernel panicked by itself, and what the kernel said of it; nil if it is
-// another error.
-func panicked(err error) (s *vm.Stopped, why string) {
-	s, ok := errors.AsType[*vm.Stopped](err)
-	if !ok || !errors.Is(s.Reason, vm.ErrDied) || ownFault.Match(s.Console) {
-		return nil, ""
-	}
+// panicked tells whether a guest ended because its kernel panicked by itself, and what the kernel said of it.
+func panicked(s *vm.Stopped) (why string, _ bool) {
 	before, after, found := bytes.Cut(s.Console, []byte("Kernel panic"))
-	if !found {
-		return nil, ""
+	if !found || !errors.Is(s.Reason, vm.ErrDied) || ownFault.Match(s.Console) {
+		return "", false
 	}
 	if lines := stumble.FindAll(before, -1); len(lines) > 0 {
-		return s, strings.TrimSpace(string(lines[len(lines)-1]))
+		return strings.TrimSpace(string(lines[len(lines)-1])), true
 	}
 	line, _, _ := bytes.Cut(after, []byte("\n"))
-	return s, "Kernel panic" + strings.TrimRight(string(line), "\r")
+	return "Kernel panic" + strings.TrimRight(string(line), "\r"), true
 }
 
 // byName tells whether the flags choose tests such that they can be told by their names from those that have ended.

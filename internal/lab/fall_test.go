@@ -50,6 +50,7 @@ func (s *bootScript) boot(_ context.Context, conf Config) (vm.Result, error) {
 // Where a kernel goes down, the test under which it did and those after it have another guest, and all is told at the end.
 func TestKernelGoesDown(t *testing.T) {
 	oops := &vm.Stopped{Reason: vm.ErrDied, Console: []byte("[ 1.0] BUG: kernel NULL pointer dereference, address: 0\n[ 1.1] Kernel panic - not syncing: Fatal exception\n")}
+	slow := &vm.Stopped{Reason: vm.ErrBoot}
 	suicide := &vm.Stopped{Reason: vm.ErrDied, Console: []byte("[ 1.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200\n")}
 	unplugged := &vm.Stopped{Reason: vm.ErrDied, Console: []byte("[ 1.0] all is well\n")}
 	const passed, failed, down = "=== RUN   %[1]s\n--- PASS: %[1]s (0.01s)\n", "=== RUN   %[1]s\n--- FAIL: %[1]s (0.01s)\n", "=== RUN   %[1]s\n    a_test.go:1: on the way\n"
@@ -73,8 +74,16 @@ func TestKernelGoesDown(t *testing.T) {
 			told:   []string{"7.x went down in TestB", "BUG: kernel NULL pointer"},
 		},
 		{
-			name: "before any test", runs: "", err: vm.ErrDied,
-			guests: []scriptedGuest{{err: oops}},
+			name: "before any test", passed: true, runs: "",
+			guests: []scriptedGuest{{err: oops}, {err: slow}, {out: say(passed, "TestA", passed, "TestB", passed, "TestC")}},
+		},
+		{
+			name: "before any test, each time", runs: "", err: vm.ErrDied,
+			guests: []scriptedGuest{{err: oops}, {err: oops}, {err: oops}},
+		},
+		{
+			name: "before the test that is left", passed: true, runs: " ^(TestC)$ ^(TestC)$",
+			guests: []scriptedGuest{{out: say(passed, "TestA", passed, "TestB", down, "TestC"), err: oops}, {err: slow}, {out: say(passed, "TestC")}},
 		},
 		{
 			name: "the lab's own fault", runs: "", err: vm.ErrDied,

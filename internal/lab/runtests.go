@@ -37,6 +37,7 @@ type kernelTests struct {
 	out      testOutput
 	errOut   lastLines
 	falls    []fall
+	boots    int // of guests in a row that ended before any test had begun
 
 	resumable func() bool
 }
@@ -57,7 +58,7 @@ func (t *kernelTests) run(ctx context.Context) (outcome, error) {
 		if err == nil {
 			return t.end(r)
 		}
-		if only, err = t.afterFall(ctx, err); err != nil {
+		if only, err = t.again(ctx, only, err); err != nil {
 			return outcome{failed: t.failures(), falls: t.falls}, err
 		}
 	}
