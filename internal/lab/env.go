@@ -42,6 +42,14 @@ func OneOf() bool {
 	return here == series[0]
 }
 
+// InBetween tells whether tests are run on an older kernel than this, and on a newer one, too.
+func InBetween() bool {
+	here, _ := Inside()
+	series, err := depot.ParseSeries(os.Getenv(EnvKernel))
+	i := slices.Index(series, here)
+	return err == nil && i > 0 && i < len(series)-1
+}
+
 // environment is the environment of a command in the guest. The host's is not for it: it speaks of services that aren't there.
 func (c Config) environment(k depot.Kernel) []string {
 	path := append(append([]string{}, c.Path...), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")

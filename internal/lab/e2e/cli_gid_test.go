@@ -22,6 +22,7 @@ type gidRow struct {
 // TestCLIGIDAgreesWithSysfs compares every slot of every table, from every
 // namespace, with what the files say there.
 func TestCLIGIDAgreesWithSysfs(t *testing.T) {
+	onOldestAndNewest(t)
 	cliTopology().Up(t)
 	for _, netns := range []string{"", "blue"} {
 		t.Run("netns="+netns, func(t *testing.T) {

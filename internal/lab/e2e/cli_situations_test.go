@@ -64,6 +64,15 @@ func onOneKernel(t *testing.T) {
 	}
 }
 
+// onOldestAndNewest is for what takes long, and of which a kernel between the two
+// has never shown what neither of them did: make soak runs it on all.
+func onOldestAndNewest(t *testing.T) {
+	t.Helper()
+	if !soak.On() && lab.InBetween() {
+		t.Skip("it is run on an older and on a newer kernel")
+	}
+}
+
 func kernelSeries() string {
 	series, _ := lab.Inside()
 	return string(series)

@@ -191,6 +191,7 @@ func pingCount(t *testing.T, netns string, args ...string) (sent, answered int) 
 
 // TestCMPingsAtOnce: pings of one host name one QPN, and yet each gets an answer.
 func TestCMPingsAtOnce(t *testing.T) {
+	onOldestAndNewest(t)
 	oneNamespace(t)
 	ibctlListen(t)
 	var asking sync.WaitGroup
@@ -206,6 +207,7 @@ func TestCMPingsAtOnce(t *testing.T) {
 
 // TestCMPingSparesConnections: a connection between the two hosts outlives many pings one way and the other (1,000 and 200 in the long form), whose QPN is none that lives.
 func TestCMPingSparesConnections(t *testing.T) {
+	onOldestAndNewest(t)
 	oneNamespace(t)
 	server := rpingServer(t, hostB, "7174")
 	ping(t, "", 0, hostB, "--from", hostA, "-c", "1") // the neighbour is known then, and rping does not wait for it

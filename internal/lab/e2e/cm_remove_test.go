@@ -19,6 +19,7 @@ import (
 // TestCMListenerLetsGoBeforeRemoveReturns, and takes the device up again when it is added again; the other device's pings are
 // answered all the time.
 func TestCMListenerLetsGoBeforeRemoveReturns(t *testing.T) {
+	onOldestAndNewest(t)
 	oneNamespace(t)
 	c := startCM(t, cm.Config{})
 	a := c.register(t, "rxea")
@@ -42,6 +43,7 @@ func TestCMListenerLetsGoBeforeRemoveReturns(t *testing.T) {
 // TestCMPingLetsGoBeforeRemoveReturns: a ping goes on while the device that it may be on is removed and added. When Remove has
 // returned, nothing of the client's is on the device, nor gets there, although the kernel would lead it there.
 func TestCMPingLetsGoBeforeRemoveReturns(t *testing.T) {
+	onOldestAndNewest(t)
 	oneNamespace(t)
 	c := startCM(t, cm.Config{})
 	a := c.register(t, "rxea")

@@ -164,6 +164,7 @@ func TestCMResolveAgreesWithRping(t *testing.T) {
 
 // TestCMResolveRefusals: each way not to get there has its exit code and the kernel's words.
 func TestCMResolveRefusals(t *testing.T) {
+	onOneKernel(t)
 	oneNamespace(t)
 	run(t, "ip", "link", "add", "nordma", "type", "dummy")
 	run(t, "ip", "addr", "add", "10.4.0.1/24", "dev", "nordma")

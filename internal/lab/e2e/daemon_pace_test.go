@@ -29,6 +29,7 @@ const (
 // TestDaemonHotPlugLatency measures from the kernel's event to the last client's
 // Add, and prints it.
 func TestDaemonHotPlugLatency(t *testing.T) {
+	onOldestAndNewest(t)
 	oneHCA().Up(t)
 	s := serve(t, "")
 	h := s.follow(t)
@@ -125,6 +126,7 @@ func defaultTOS(device string) string {
 // TestDaemonIdle measures what an idle daemon uses: processor time, and how often it
 // wakes.
 func TestDaemonIdle(t *testing.T) {
+	onOneKernel(t)
 	tp := oneHCA()
 	tp.Up(t)
 	s := serve(t, "")

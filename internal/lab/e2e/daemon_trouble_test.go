@@ -16,6 +16,7 @@ import (
 // TestDaemonKilledAnywhere: whatever ibctl serve is doing when SIGKILL comes, whoever asked it gets an end, and the next one starts at
 // once, finds nothing in its way and leaves nothing of the old.
 func TestDaemonKilledAnywhere(t *testing.T) {
+	onOldestAndNewest(t)
 	dice := soak.Dice(t)
 	oneHCA().Up(t)
 	for i := range soak.Times(4, 40) {
@@ -85,6 +86,7 @@ func stir(t *testing.T) (stop func()) {
 
 // TestDaemonStopped: a daemon that does not answer is named in a warning, and done without; whoever insists on it is told.
 func TestDaemonStopped(t *testing.T) {
+	onOneKernel(t)
 	oneHCA().Up(t)
 	s := serve(t, "")
 	want := ibctl(t, "", "gid", "show", "--socket", "none")

@@ -48,6 +48,7 @@ func explain(t *testing.T, args ...string) explained {
 
 // TestGIDExplain asks why in situations whose cause is known.
 func TestGIDExplain(t *testing.T) {
+	onOldestAndNewest(t)
 	explainTopology().Up(t)
 	linkLocal := func(netdev string) string {
 		mac, err := os.ReadFile(filepath.Join("/sys/class/net", netdev, "address"))

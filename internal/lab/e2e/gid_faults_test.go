@@ -165,6 +165,7 @@ func (w *gidWorld) settle() { w.audit(w.t) }
 // at once; the audit names each with its cause. Then it does what the audit says
 // to mend it, and nothing is left to be found.
 func TestGIDFaults(t *testing.T) {
+	onOldestAndNewest(t)
 	w, n := newGIDWorld(t, rand.New(rand.NewPCG(1, 1)))
 	t.Cleanup(func() {
 		_ = w.with("lo", func(h *netlink.Handle, l netlink.Link) error {

@@ -161,6 +161,7 @@ link set ipv1 up
 
 // TestGIDAuditOddities: nothing is found where nothing is wrong. In the long form, devices are made anew as well.
 func TestGIDAuditOddities(t *testing.T) {
+	onOldestAndNewest(t)
 	for _, o := range oddWorlds {
 		t.Run(o.what, func(t *testing.T) { o.try(t) })
 	}

@@ -43,6 +43,7 @@ func gidSituations(t *testing.T) {
 // TestGIDResolveAgreesWithRping: the GID that ibctl names is on the device and the port where rping's connection is, has its source address, and
 // the kernel puts its index into a QP of that very connection.
 func TestGIDResolveAgreesWithRping(t *testing.T) {
+	onOldestAndNewest(t)
 	gidSituations(t)
 	local := linkLocal(t, "va") + "%va"
 	for i, tt := range []struct {

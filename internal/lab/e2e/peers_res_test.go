@@ -24,6 +24,7 @@ var resourceKinds = []resourceKind{
 // TestPeersRes: every attribute that rdma prints of any object is in what ibctl
 // prints, with the same value. Which attributes there are is learnt from rdma.
 func TestPeersRes(t *testing.T) {
+	onOldestAndNewest(t)
 	l := startLoad(t)
 	t.Run("live", func(t *testing.T) { compareResources(t, "", resourceKinds, "rq-psn", "sq-psn") }) // which count on between two looks
 	l.freeze(t)

@@ -45,6 +45,7 @@ func complains(r cliResult) bool {
 // TestDrainLasts over restarts of ibctl serve and a rename, with ibctl serve and
 // without, and ends with the device.
 func TestDrainLasts(t *testing.T) {
+	onOldestAndNewest(t)
 	oneHCA().Up(t)
 	s := launch(t, "")
 	t.Cleanup(func() { s.cmd.Process.Kill() }) //nolint:errcheck // it has ended
@@ -155,6 +156,7 @@ func (b *drainBed) ends(what string, cmd *exec.Cmd, code int) {
 
 // TestDrainInterrupted: whatever breaks a drain off, the clients come back.
 func TestDrainInterrupted(t *testing.T) {
+	onOldestAndNewest(t)
 	b := newDrainBed(t)
 
 	cmd := b.drain()
