@@ -18,7 +18,7 @@ import (
 // TestCLIDeviceVanishes lists in a loop while a device comes and goes: every run
 // ends well, prints a whole document, and has the device that stays.
 func TestCLIDeviceVanishes(t *testing.T) {
-	onOldestAndNewest(t)
+	onOneKernel(t)
 	lab.Topology{
 		Links: []lab.Link{
 			{Name: "eth0", Kind: lab.Dummy{}, Addrs: []string{"192.0.2.1/24"}},

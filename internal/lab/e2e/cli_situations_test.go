@@ -55,7 +55,7 @@ var situations = map[string]situation{
 	},
 }
 
-// onOneKernel is for what depends on no kernel, and takes long: make soak runs it
+// onOneKernel is for what depends little on the kernel, and takes long: make soak runs it
 // on all.
 func onOneKernel(t *testing.T) {
 	t.Helper()

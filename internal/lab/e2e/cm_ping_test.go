@@ -191,7 +191,7 @@ func pingCount(t *testing.T, netns string, args ...string) (sent, answered int) 
 
 // TestCMPingsAtOnce: pings of one host name one QPN, and yet each gets an answer.
 func TestCMPingsAtOnce(t *testing.T) {
-	onOldestAndNewest(t)
+	onOneKernel(t)
 	oneNamespace(t)
 	ibctlListen(t)
 	var asking sync.WaitGroup

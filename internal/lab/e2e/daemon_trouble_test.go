@@ -16,7 +16,7 @@ import (
 // TestDaemonKilledAnywhere: whatever ibctl serve is doing when SIGKILL comes, whoever asked it gets an end, and the next one starts at
 // once, finds nothing in its way and leaves nothing of the old.
 func TestDaemonKilledAnywhere(t *testing.T) {
-	onOldestAndNewest(t)
+	onOneKernel(t)
 	dice := soak.Dice(t)
 	oneHCA().Up(t)
 	for i := range soak.Times(4, 40) {

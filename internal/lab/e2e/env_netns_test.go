@@ -55,7 +55,7 @@ func explainEnv(t *testing.T, cmd *exec.Cmd) (out envOf) {
 // TestEnvExplainOfAProcess: a process in another network namespace finds what is to be found there. In the exclusive mode that is not what
 // ibctl finds where it runs.
 func TestEnvExplainOfAProcess(t *testing.T) {
-	onOldestAndNewest(t)
+	onOneKernel(t)
 	for _, exclusive := range []bool{false, true} {
 		name := map[bool]string{false: "shared", true: "exclusive"}[exclusive]
 		t.Run(name, func(t *testing.T) {

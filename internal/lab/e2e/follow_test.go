@@ -115,7 +115,7 @@ func TestFollowHotPlug(t *testing.T) {
 // TestFollowBurst disturbs the devices at random, many at once, and looks at the
 // end alone.
 func TestFollowBurst(t *testing.T) {
-	onOldestAndNewest(t)
+	onOneKernel(t)
 	seed := soak.Seed(t, 1)
 	t.Logf("IBCTL_SEED=%d", seed)
 	var tp lab.Topology

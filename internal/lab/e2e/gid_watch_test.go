@@ -259,7 +259,7 @@ func TestGIDWatchMissesNothing(t *testing.T) {
 // TestGIDWatchTellsLastingStates: a state that lasts, and is gone before anybody asks, is told nevertheless, whatever comes of it. The lab's
 // processors are emulated, and shared: a state lasts for a second here (400 ms in the long form), from when the kernel has come to it, and not for 200 ms.
 func TestGIDWatchTellsLastingStates(t *testing.T) {
-	onOldestAndNewest(t)
+	onOneKernel(t)
 	watchTopology(t)
 	w := watchGIDs(t)
 	dice := soak.Dice(t)
@@ -308,7 +308,7 @@ func TestGIDWatchTellsLastingStates(t *testing.T) {
 // TestGIDWatchDevices: a device that goes takes its GIDs along and is let go of at once; it is watched again when it comes back. So it is
 // with ibctl serve and without.
 func TestGIDWatchDevices(t *testing.T) {
-	onOldestAndNewest(t)
+	onOneKernel(t)
 	watchTopology(t)
 	for _, served := range []bool{false, true} {
 		if served {
