@@ -104,7 +104,7 @@ func TestCapturedTreeHasNoName(t *testing.T) {
 
 // What somebody has removed is back soon, and a plugin can start again.
 func TestRunDirIsPutBack(t *testing.T) {
-	r := start(t, func(r *running) { r.opts.Recheck = recheckSoon }, "roce")
+	r := start(t, nil, "roce")
 	for range 2 {
 		if err := errors.Join(os.RemoveAll(r.opts.RunDir), os.Remove(r.opts.Socket)); err != nil {
 			t.Fatal(err)

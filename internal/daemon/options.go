@@ -37,13 +37,16 @@ type Options struct {
 	Listener *net.UnixListener
 	Socket   string
 	// Recheck is how often it is made sure that the socket and the run directory are
-	// where they were made; a minute if zero.
+	// where they were made, beside each time that something comes or goes there; a
+	// minute if zero.
 	Recheck time.Duration
 	// RunDir stands in for the constant of that name.
 	RunDir string
-	// In tests, place stands in for placeName, and source for following the host.
-	place  string
-	source func(context.Context, host.Registry, func())
+	// In tests, place stands in for placeName, and source for following the host; an
+	// unwatched daemon is not told what becomes of its files.
+	place     string
+	source    func(context.Context, host.Registry, func())
+	unwatched bool
 
 	// Drained remembers which devices are drained; the one of this host if it is
 	// zero.

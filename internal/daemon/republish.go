@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -14,22 +15,23 @@ import (
 // socket that takes the place of one that is lost.
 func (d *daemon) keepReachable(dir *runDir, sock *socket, serve func(net.Listener)) (stop func()) {
 	ticker, done := time.NewTicker(d.Recheck), make(chan struct{})
+	watch := &placeWatch{}
+	if !d.unwatched {
+		watch = watchPlaces(filepath.Dir(dir.path), dir.path, filepath.Dir(d.Socket))
+	}
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		for {
-			select {
-			case <-ticker.C:
-				d.reclaim(dir)
-				d.republish(sock, serve)
-			case <-done:
-				return
-			}
+		for watch.wait(ticker.C, done) {
+			d.reclaim(dir)
+			d.republish(sock, serve)
+			watch.renew()
 		}
 	})
 	return func() {
 		ticker.Stop()
 		close(done)
 		keeping.Wait()
+		watch.close()
 	}
 }
 

@@ -112,7 +112,14 @@ func TestStopLeavesNothing(t *testing.T) {
 // A socket that somebody has removed, or put another file in place of, is back
 // soon.
 func TestSocketIsPutBack(t *testing.T) {
-	r := start(t, func(r *running) { r.opts.Recheck = recheckSoon }, "roce")
+	t.Run("told", func(t *testing.T) { socketIsPutBack(t, start(t, nil, "roce")) })
+	t.Run("by the clock", func(t *testing.T) {
+		socketIsPutBack(t, start(t, func(r *running) { r.opts.Recheck, r.opts.unwatched = recheckSoon, true }, "roce"))
+	})
+}
+
+func socketIsPutBack(t *testing.T, r *running) {
+	t.Helper()
 	for _, harm := range []func() error{
 		func() error { return os.Remove(r.opts.Socket) },
 		func() error { return os.Rename(r.opts.Socket, r.opts.Socket+".old") },
