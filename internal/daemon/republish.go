@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -17,13 +16,15 @@ func (d *daemon) keepReachable(dir *runDir, sock *socket, serve func(net.Listene
 	ticker, done := time.NewTicker(d.Recheck), make(chan struct{})
 	watch := &placeWatch{}
 	if !d.unwatched {
-		watch = watchPlaces(filepath.Dir(dir.path), dir.path, filepath.Dir(d.Socket))
+		watch = watchPlaces(dir.path, d.Socket)
 	}
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		for watch.wait(ticker.C, done) {
-			d.reclaim(dir)
-			d.republish(sock, serve)
+		for wait := watch.wait; wait(ticker.C, done); {
+			wait = watch.wait
+			if reclaimed := d.reclaim(dir); !d.republish(sock, serve) || !reclaimed {
+				wait = watch.rest
+			}
 			watch.renew()
 		}
 	})
@@ -35,10 +36,11 @@ func (d *daemon) keepReachable(dir *runDir, sock *socket, serve func(net.Listene
 	}
 }
 
-// reclaim takes the run directory again. Of two daemons the one that has it stays.
-func (d *daemon) reclaim(dir *runDir) {
+// reclaim takes the run directory again, and tells whether it is there. Of two daemons
+// the one that has it stays.
+func (d *daemon) reclaim(dir *runDir) bool {
 	if dir.isThere() {
-		return
+		return true
 	}
 	switch err := dir.retake(); {
 	case errors.Is(err, ErrRunning):
@@ -50,14 +52,16 @@ func (d *daemon) reclaim(dir *runDir) {
 		if err := d.records.rewrite(); err != nil {
 			d.Log.Error("records are lost", "error", err)
 		}
+		return true
 	}
+	return false
 }
 
-// republish gives the socket its place. A socket that has no name any more cannot
-// get one; another takes its place.
-func (d *daemon) republish(sock *socket, serve func(net.Listener)) {
+// republish gives the socket its place, and tells whether it has it. A socket that has
+// no name any more cannot get one; another takes its place.
+func (d *daemon) republish(sock *socket, serve func(net.Listener)) bool {
 	if sock.own == "" || sock.isPublished() {
-		return // it is for its maker to see to that, or nothing is to be done
+		return true // it is for its maker to see to that, or nothing is to be done
 	}
 	restore := sock.publish
 	if sock.isNameless() {
@@ -65,7 +69,8 @@ func (d *daemon) republish(sock *socket, serve func(net.Listener)) {
 	}
 	if err := restore(); err != nil {
 		d.Log.Error("the socket is gone, and cannot be put back", "socket", sock.own, "error", err)
-		return
+		return false
 	}
 	d.Log.Warn("the socket was gone, and is back", "socket", sock.own)
+	return true
 }
