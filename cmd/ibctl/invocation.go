@@ -57,8 +57,9 @@ func (inv *invocation) dispatch(args []string) error {
 	if len(args) == 2 && args[1] == portsVerb {
 		return inv.tellPorts()
 	}
-	app, known := inv.commands(args[min(1, len(args)):])
-	l, err := parseWith(app, known, args[min(1, len(args)):])
+	words := args[min(1, len(args)):]
+	app, known := inv.commands(words)
+	l, err := parseWith(app, known, words)
 	inv.format = l.format() // an error is shown in the format that was asked for
 	if errors.Is(err, errNoCommand) && !inv.format.Structured() {
 		io.WriteString(inv.stderr, helpAll(app)+"\n") //nolint:errcheck // the error follows

@@ -20,14 +20,16 @@ type placeWatch struct {
 // to find part of it made again meanwhile.
 const settleTime = 100 * time.Millisecond
 
-func watchPlaces(places ...string) *placeWatch {
+// watchPlaces returns a watch that is of use with an error, too: it has the clock.
+func watchPlaces(places ...string) (*placeWatch, error) {
 	w := &placeWatch{}
 	for _, place := range places {
 		w.places = append(w.places, filepath.Clean(place), filepath.Dir(place))
 	}
-	w.watcher, _ = fsnotify.NewWatcher() //nolint:errcheck // there is the clock, too
+	var err error
+	w.watcher, err = fsnotify.NewWatcher()
 	w.renew()
-	return w
+	return w, err
 }
 
 // renew looks at the directories that have the names now.
@@ -42,9 +44,10 @@ func (w *placeWatch) renew() {
 	}
 }
 
-// wait returns after the next change, or tick of the clock; false says that stop is
-// closed.
-func (w *placeWatch) wait(clock <-chan time.Time, stop <-chan struct{}) bool {
+// wait returns after the next tick of the clock, or change where heed is set; false says
+// that stop is closed. Who could not do what a change calls for does not heed them: it
+// would go round with the changes of its own attempts.
+func (w *placeWatch) wait(clock <-chan time.Time, heed bool, stop <-chan struct{}) bool {
 	var events chan fsnotify.Event
 	var errs chan error
 	if w.watcher != nil {
@@ -57,9 +60,11 @@ func (w *placeWatch) wait(clock <-chan time.Time, stop <-chan struct{}) bool {
 		case <-clock:
 			return true
 		case <-errs: // events were lost
-			return true
+			if heed {
+				return true
+			}
 		case e := <-events:
-			if e.Op&(fsnotify.Create|fsnotify.Remove|fsnotify.Rename) != 0 && slices.Contains(w.places, e.Name) {
+			if heed && e.Op&(fsnotify.Create|fsnotify.Remove|fsnotify.Rename) != 0 && slices.Contains(w.places, e.Name) {
 				return w.settle(stop)
 			}
 		}
@@ -75,26 +80,9 @@ func (w *placeWatch) settle(stop <-chan struct{}) bool {
 		case <-stop:
 			return false
 		case <-w.watcher.Events:
+		case <-w.watcher.Errors: // who looks next sees what there is
 		case <-over.C:
 			return true
-		}
-	}
-}
-
-// rest is wait without the changes: for who could not do what they call for, and
-// would go round with the changes of its own attempts.
-func (w *placeWatch) rest(clock <-chan time.Time, stop <-chan struct{}) bool {
-	var events chan fsnotify.Event
-	if w.watcher != nil {
-		events = w.watcher.Events
-	}
-	for {
-		select {
-		case <-stop:
-			return false
-		case <-clock:
-			return true
-		case <-events:
 		}
 	}
 }

@@ -16,15 +16,16 @@ func (d *daemon) keepReachable(dir *runDir, sock *socket, serve func(net.Listene
 	ticker, done := time.NewTicker(d.Recheck), make(chan struct{})
 	watch := &placeWatch{}
 	if !d.unwatched {
-		watch = watchPlaces(dir.path, d.Socket)
+		var err error
+		if watch, err = watchPlaces(dir.path, d.Socket); err != nil {
+			d.Log.Warn("not told when the socket or the run directory is removed; looking from time to time", "every", d.Recheck, "error", err)
+		}
 	}
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		for wait := watch.wait; wait(ticker.C, done); {
-			wait = watch.wait
-			if reclaimed := d.reclaim(dir); !d.republish(sock, serve) || !reclaimed {
-				wait = watch.rest
-			}
+		for heed := true; watch.wait(ticker.C, heed, done); {
+			reclaimed, published := d.reclaim(dir), d.republish(sock, serve)
+			heed = reclaimed && published
 			watch.renew()
 		}
 	})

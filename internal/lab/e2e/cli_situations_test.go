@@ -64,8 +64,8 @@ func onOneKernel(t *testing.T) {
 	}
 }
 
-// onOldestAndNewest is for what takes long, and of which a kernel between the two
-// has never shown what neither of them did: make soak runs it on all.
+// onOldestAndNewest is for what takes long, and is least likely to differ on a kernel
+// between the two: make soak runs it on all.
 func onOldestAndNewest(t *testing.T) {
 	t.Helper()
 	if !soak.On() && lab.InBetween() {
